@@ -1,0 +1,4 @@
+//! Ponder.
+
+pub mod error;
+pub mod units;
