@@ -1,0 +1,143 @@
+//! The counting allocator: the third truth, which knows neither the plan nor the ledger.
+//!
+//! It wraps the system allocator and keeps live bytes for the whole process and, apart, for the threads that are inside an
+//! [`EngineScope`] (the engine's lane while it computes, and the compute pool's threads always). The engine's figure is the net of
+//! what those threads allocated and freed while in scope, with its peak since it was last reset.
+#![expect(unsafe_code, reason = "a global allocator cannot be written without it")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use crate::units::Bytes;
+
+static LIVE: AtomicI64 = AtomicI64::new(0);
+static ENGINE: AtomicI64 = AtomicI64::new(0);
+static ENGINE_PEAK: AtomicI64 = AtomicI64::new(0);
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static IN_ENGINE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Install with `#[global_allocator]`; without it every figure here is `None`.
+#[derive(Debug)]
+pub struct CountingAllocator;
+
+fn changed(by: i64) {
+    LIVE.fetch_add(by, Ordering::Relaxed);
+    if IN_ENGINE.try_with(Cell::get).unwrap_or(false) {
+        let now = ENGINE.fetch_add(by, Ordering::Relaxed) + by;
+        if by > 0 {
+            ENGINE_PEAK.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "a layout's size is at most isize::MAX")]
+const fn signed(size: usize) -> i64 {
+    size as i64
+}
+
+// SAFETY: every call goes unchanged to the system allocator, which keeps the contract; the counters are atomics and the thread-local
+// is const-initialized, so counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's obligations are the system allocator's.
+        let pointer = unsafe { System.alloc(layout) };
+        if !pointer.is_null() {
+            INSTALLED.store(true, Ordering::Relaxed);
+            changed(signed(layout.size()));
+        }
+        pointer
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        let pointer = unsafe { System.alloc_zeroed(layout) };
+        if !pointer.is_null() {
+            changed(signed(layout.size()));
+        }
+        pointer
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) };
+        changed(-signed(layout.size()));
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        let moved = unsafe { System.realloc(pointer, layout, new_size) };
+        if !moved.is_null() {
+            changed(signed(new_size) - signed(layout.size()));
+        }
+        moved
+    }
+}
+
+/// While it lives, what this thread allocates and frees is the engine's. Scopes nest.
+#[derive(Debug)]
+pub struct EngineScope {
+    outer: bool,
+}
+
+impl EngineScope {
+    /// Enters the scope on this thread.
+    #[must_use]
+    pub fn enter() -> Self {
+        Self { outer: IN_ENGINE.replace(true) }
+    }
+}
+
+impl Drop for EngineScope {
+    fn drop(&mut self) {
+        IN_ENGINE.set(self.outer);
+    }
+}
+
+/// Makes this thread the engine's for good: for the threads of the compute pool.
+pub fn adopt_thread() {
+    IN_ENGINE.set(true);
+}
+
+fn counted(counter: &AtomicI64) -> Option<Bytes> {
+    let bytes = counter.load(Ordering::Relaxed);
+    INSTALLED.load(Ordering::Relaxed).then_some(Bytes(u64::try_from(bytes).unwrap_or(0)))
+}
+
+/// All live bytes of the process; `None` when the allocator is not installed.
+#[must_use]
+pub fn live() -> Option<Bytes> {
+    counted(&LIVE)
+}
+
+/// Live bytes under the engine's scope.
+#[must_use]
+pub fn engine_live() -> Option<Bytes> {
+    counted(&ENGINE)
+}
+
+/// The highest [`engine_live`] since [`reset_engine_peak`].
+#[must_use]
+pub fn engine_peak() -> Option<Bytes> {
+    counted(&ENGINE_PEAK)
+}
+
+/// Starts a new measurement of the peak at what is live now.
+pub fn reset_engine_peak() {
+    ENGINE_PEAK.store(ENGINE.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+/// Gives freed memory back to the operating system where the C library would keep it.
+pub fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> i32;
+        }
+        // SAFETY: glibc's malloc_trim takes any value, may be called at any time from any thread, and touches only free memory.
+        unsafe { malloc_trim(0) };
+    }
+}

@@ -1,0 +1,245 @@
+//! The contract between the threads: orders go to the worker, events come back.
+//!
+//! Commands are verbs, events are facts. Each order ends in exactly one [`Event::Done`]; no step of it follows. The state never sees
+//! the worker and the worker never sees the state: both see this.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::prompt::Prompt;
+use crate::engine::sampler::Sampling;
+use crate::engine::session::ModelId;
+use crate::error::Error;
+use crate::inspect::Model;
+use crate::library::fetch::Progress as FetchProgress;
+use crate::library::scan::Found;
+use crate::memory::Parts;
+use crate::memory::history::Sample;
+use crate::memory::plan::Plan;
+use crate::memory::probe::Machine;
+use crate::store::chat::{Chat, ChatId, Metrics};
+use crate::store::settings::Settings;
+use crate::units::{Bytes, TokensPerSecond};
+
+/// Numbers the orders; the state gives the numbers out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// Something to be done, and under which number its events come back.
+#[derive(Debug)]
+pub struct Order {
+    /// The number.
+    pub job: JobId,
+    /// The verb.
+    pub command: Command,
+}
+
+/// What can be ordered.
+#[derive(Debug)]
+pub enum Command {
+    /// Read a file's header. Inspect lane.
+    Inspect(PathBuf),
+    /// Look for models on this disk. Inspect lane.
+    Scan {
+        /// Folders to search beside the usual ones.
+        folders: Vec<PathBuf>,
+    },
+    /// Ask for a file with the system's dialog. A lane of its own.
+    Pick,
+    /// Get the starter model. Net lane.
+    Fetch,
+    /// Load a model, in place of the one that is loaded. Engine lane.
+    Load(Box<Load>),
+    /// Free the loaded model. Engine lane.
+    Unload(ModelId),
+    /// Answer. Engine lane.
+    Generate(Box<Generate>),
+    /// Render the prompt that `Generate` would read. Engine lane.
+    ShowPrompt {
+        /// The loaded model.
+        model: ModelId,
+        /// What to say to it.
+        input: Input,
+    },
+    /// Read all chats and the settings. Store lane.
+    Restore,
+    /// Write a chat, atomically, and forget its journal. Store lane.
+    SaveChat(Box<Chat>),
+    /// Put a chat aside so that it can be brought back. Store lane.
+    DeleteChat(ChatId),
+    /// Bring a deleted chat back. Store lane.
+    RestoreChat(ChatId),
+    /// Write the settings, atomically. Store lane.
+    SaveSettings(Box<Settings>),
+    /// Panic in the lane or hold it up: how tests prove that lanes survive and the screen never waits.
+    #[doc(hidden)]
+    Disturb(Disturbance),
+}
+
+/// See [`Command::Disturb`].
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    /// Panic inside a job of the engine lane.
+    Panic,
+    /// Sleep in the engine lane, deaf to Stop.
+    Hold(std::time::Duration),
+}
+
+/// What to load and what was promised.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The inspected file.
+    pub model: Arc<Model>,
+    /// The plan that the person saw; its choice is what is loaded.
+    pub plan: Plan,
+    /// Load although the plan exceeds what is available.
+    pub anyway: bool,
+}
+
+/// What an answer is made of.
+#[derive(Debug, Clone)]
+pub struct Generate {
+    /// The loaded model.
+    pub model: ModelId,
+    /// The chat whose last turn, empty and the assistant's, receives the text.
+    pub chat: ChatId,
+    /// What to say to the model.
+    pub input: Input,
+    /// How to draw the tokens.
+    pub sampling: Sampling,
+}
+
+/// What is said to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Messages through the chat template.
+    Chat {
+        /// System prompt first if there is one; roles as templates name them.
+        messages: Vec<crate::engine::template::Message>,
+        /// Use the stated fallback in place of the file's template.
+        fallback_template: bool,
+    },
+    /// Text to continue.
+    Completion(String),
+}
+
+/// A fact.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A job moved on.
+    Step {
+        /// Whose.
+        job: JobId,
+        /// How.
+        step: Step,
+    },
+    /// A job ended; the last event of its number.
+    Done {
+        /// Whose.
+        job: JobId,
+        /// How.
+        outcome: Result<Outcome, Error>,
+    },
+    /// The memory now. Belongs to no job; may be dropped when the screen is slow.
+    Gauge {
+        /// The process.
+        sample: Sample,
+        /// The machine.
+        machine: Machine,
+    },
+    /// A journal or another background write failed; what was to be written is still in memory.
+    Warning(Error),
+}
+
+/// How a job moves on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Bytes of a load.
+    Loading {
+        /// Bytes in place.
+        done: Bytes,
+        /// Bytes in all.
+        total: Bytes,
+    },
+    /// A download.
+    Fetching(FetchProgress),
+    /// Tokens of the prompt read.
+    Reading {
+        /// Positions of the prompt in the cache, reused ones included.
+        done: usize,
+        /// Tokens of the prompt.
+        total: usize,
+    },
+    /// New text of the answer.
+    Text {
+        /// The text, never ending inside a UTF-8 character.
+        text: String,
+        /// Tokens generated so far.
+        generated: usize,
+        /// Positions of the context in use.
+        context_used: usize,
+        /// Speed so far.
+        decode: TokensPerSecond,
+    },
+}
+
+/// How a job ends well.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The header was read.
+    Inspected(Arc<Model>),
+    /// Models on this disk.
+    Scanned(Vec<Found>),
+    /// The file chosen in the dialog; `None` if it was closed.
+    Picked(Option<PathBuf>),
+    /// The starter model is here.
+    Fetched(PathBuf),
+    /// The model is loaded.
+    Loaded(Box<Receipt>),
+    /// The model is gone.
+    Unloaded,
+    /// The answer is complete (or stopped: see its stop reason).
+    Generated(Metrics),
+    /// The prompt as the model reads it.
+    Prompt(Prompt),
+    /// What was on disk, and what could not be read.
+    Restored(Box<Restored>),
+    /// It is on disk.
+    Saved,
+    /// See [`Command::Disturb`].
+    #[doc(hidden)]
+    Disturbed,
+}
+
+/// What a load took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    /// Names the loaded model from now on.
+    pub id: ModelId,
+    /// What was promised.
+    pub planned: Parts,
+    /// What the ledger holds now (the cache with its first block).
+    pub charged: Parts,
+    /// What the allocator counted in the engine's scope beyond what was there before; `None` without the counting allocator.
+    pub counted: Option<Bytes>,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Tokens the context can hold.
+    pub context: usize,
+    /// Compute threads.
+    pub threads: usize,
+    /// Whether the file's chat template works; the error says why not.
+    pub template: Result<(), Error>,
+}
+
+/// What was on disk at the start.
+#[derive(Debug, Clone, Default)]
+pub struct Restored {
+    /// All chats, any order; answers that were streaming when the app ended are marked interrupted.
+    pub chats: Vec<Chat>,
+    /// The settings, or their defaults.
+    pub settings: Settings,
+    /// Files that were set aside or could not be read.
+    pub problems: Vec<Error>,
+}

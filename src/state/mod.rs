@@ -1,0 +1,242 @@
+//! Everything the app knows. No egui, no threads: a pure fold.
+//!
+//! [`State::perform`] turns a wish into at most one order; [`State::apply`] folds an event in and returns at most one wish that
+//! follows from it (fetched → open → load). Nothing else changes the state.
+
+pub mod action;
+pub mod apply;
+pub mod chats;
+pub mod notice;
+pub mod perform;
+pub mod slot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::prompt::Prompt;
+use crate::inspect::Model;
+use crate::library::fetch::Progress as FetchProgress;
+use crate::library::scan::Found;
+use crate::memory::history::History;
+use crate::memory::plan::{self, Choice, Plan};
+use crate::memory::probe::Machine;
+use crate::message::{JobId, Receipt};
+use crate::store::chat::ChatId;
+use crate::store::settings::Settings;
+use crate::units::{Bytes, TokensPerSecond};
+
+pub use action::{Action, Page};
+pub use chats::Chats;
+pub use notice::{Notices, Tone};
+pub use slot::Slot;
+
+/// A file whose header was read, with the plan for what is chosen.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// What the file is.
+    pub model: Arc<Model>,
+    /// What loading it would cost; `Err` for a file that cannot run.
+    pub plan: crate::error::Result<Plan>,
+}
+
+/// The model that can answer.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What the file is.
+    pub model: Arc<Model>,
+    /// What it was promised to cost.
+    pub plan: Plan,
+    /// What it took.
+    pub receipt: Receipt,
+}
+
+/// How far a load is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loading {
+    /// The file's name as it is shown.
+    pub name: String,
+    /// Bytes in place.
+    pub done: Bytes,
+    /// Bytes in all.
+    pub total: Bytes,
+}
+
+/// What the engine is doing for a chat.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Phase {
+    /// The person's message is being written to disk.
+    Saving,
+    /// In the queue.
+    Waiting,
+    /// Reading the prompt.
+    Reading {
+        /// Tokens read.
+        done: usize,
+        /// Tokens in all.
+        total: usize,
+    },
+    /// Writing the answer.
+    Writing {
+        /// Tokens so far.
+        generated: usize,
+        /// Speed so far.
+        decode: TokensPerSecond,
+    },
+}
+
+/// An answer under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answering {
+    /// The job that saves, then the one that generates.
+    pub job: JobId,
+    /// The chat that receives it.
+    pub chat: ChatId,
+    /// How far it is.
+    pub phase: Phase,
+    /// Stop was asked for.
+    pub stopping: bool,
+}
+
+/// The prompt of [`Action::ShowPrompt`] and the chat it belongs to.
+pub type PromptView = Slot<Prompt>;
+
+/// Everything the app knows.
+#[derive(Debug)]
+pub struct State {
+    /// The page that is shown.
+    pub page: Page,
+    /// Milliseconds since 1970, as the app last said.
+    pub now: i64,
+    /// The machine, as it was last measured.
+    pub machine: Machine,
+    /// The file whose header is shown.
+    pub opened: Slot<Opened, PathBuf>,
+    /// The model that answers. Keeps its value while another one is loading.
+    pub loaded: Option<Loaded>,
+    /// A load under way, and how the last one failed.
+    pub loading: Slot<(), Loading>,
+    /// The answer under way.
+    pub answering: Option<Answering>,
+    /// Positions of the context in use after the last step; 0 for a chat that the model has not read.
+    pub context_used: usize,
+    /// The conversations.
+    pub chats: Chats,
+    /// Whether chats and settings were read from disk; before that nothing is written.
+    pub restored: Slot<()>,
+    /// Whether the fallback replaces the file's chat template.
+    pub fallback_template: bool,
+    /// The exact prompt, when it is shown.
+    pub prompt: PromptView,
+    /// Models on this disk.
+    pub found: Slot<Vec<Found>>,
+    /// The starter model's download.
+    pub starter: Slot<PathBuf, Option<FetchProgress>>,
+    /// The live memory.
+    pub memory: History,
+    /// What the person chose.
+    pub settings: Settings,
+    /// Messages at the top right.
+    pub notices: Notices,
+    picking: Option<JobId>,
+    saving: Option<JobId>,
+    settings_dirty: bool,
+    load_when_open: bool,
+    unloading: Option<JobId>,
+    next_job: u64,
+}
+
+impl State {
+    /// An app that has just started: nothing read, nothing open.
+    #[must_use]
+    pub fn new(machine: Machine, now: i64) -> Self {
+        Self {
+            page: Page::Home,
+            now,
+            machine,
+            opened: Slot::Empty,
+            loaded: None,
+            loading: Slot::Empty,
+            answering: None,
+            context_used: 0,
+            chats: Chats::new(Vec::new(), now),
+            restored: Slot::Empty,
+            fallback_template: false,
+            prompt: Slot::Empty,
+            found: Slot::Empty,
+            starter: Slot::Empty,
+            memory: History::default(),
+            settings: Settings::default(),
+            notices: Notices::default(),
+            picking: None,
+            saving: None,
+            settings_dirty: false,
+            load_when_open: false,
+            unloading: None,
+            next_job: 0,
+        }
+    }
+
+    /// Compute threads of the next load.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.settings.threads.unwrap_or(self.machine.processors).clamp(1, 256)
+    }
+
+    /// Whether a message could be sent now: a model is there and no answer is under way.
+    #[must_use]
+    pub fn can_answer(&self) -> bool {
+        self.loaded.is_some() && self.answering.is_none()
+    }
+
+    /// Whether the current chat's answer is under way.
+    #[must_use]
+    pub fn answering_here(&self) -> Option<&Answering> {
+        self.answering.as_ref().filter(|answering| answering.chat == self.chats.current().id)
+    }
+
+    /// Whether the file that is open is the one that is loaded, as it is planned.
+    #[must_use]
+    pub fn opened_is_loaded(&self) -> bool {
+        match (self.opened.ready(), &self.loaded) {
+            (Some(opened), Some(loaded)) => {
+                Arc::ptr_eq(&opened.model, &loaded.model) && opened.plan.as_ref().is_ok_and(|plan| plan.choice == loaded.plan.choice)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether anything changed that is not on disk yet.
+    #[must_use]
+    pub fn unsaved(&self) -> bool {
+        self.chats.has_dirty() || self.settings_dirty || self.saving.is_some()
+    }
+
+    fn next_job(&mut self) -> JobId {
+        self.next_job += 1;
+        JobId(self.next_job)
+    }
+
+    /// The choice a file is opened with: the model's own context up to 8,192, as far as it fits.
+    fn first_choice(&self, model: &Model) -> Choice {
+        let trained = model.spec.as_ref().map_or(plan::KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
+        let choice = Choice {
+            context: trained.min(8_192),
+            kv: plan::KvDtype::F16,
+            arithmetic: plan::Arithmetic::Fast,
+            threads: self.threads(),
+        };
+        match plan::plan(model, choice, &self.machine) {
+            Ok(plan) if plan.max_context >= plan::KV_BLOCK_TOKENS => Choice { context: choice.context.min(plan.max_context), ..choice },
+            _ => choice,
+        }
+    }
+
+    fn replan(&mut self) {
+        let machine = self.machine;
+        if let Slot::Ready(opened) = &mut self.opened
+            && let Ok(plan) = &opened.plan
+        {
+            opened.plan = plan::plan(&opened.model, plan.choice, &machine);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A conversation as it is kept on disk. Plain data: what one can do with chats is in `state::chats`, where they lie in [`super::folder`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::sampler::Sampling;
+use crate::units::TokensPerSecond;
+
+/// Names a chat for good; also the stem of its file. Sorts by time of creation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChatId(pub String);
+
+/// How the model is addressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Turns through the model's chat template.
+    #[default]
+    Chat,
+    /// One text that the model continues.
+    Completion,
+}
+
+/// Who wrote a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The model ended its turn.
+    EndOfTurn,
+    /// The limit on new tokens.
+    MaxTokens,
+    /// One of the stop strings.
+    StopString,
+    /// No position is left in the context.
+    ContextFull,
+    /// The person stopped it.
+    Cancelled,
+    /// The app ended or the engine failed before the answer did.
+    Interrupted,
+}
+
+impl StopReason {
+    /// The key in JSON.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::EndOfTurn => "end_of_turn",
+            Self::MaxTokens => "max_tokens",
+            Self::StopString => "stop_string",
+            Self::ContextFull => "context_full",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The words under an answer.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::EndOfTurn => "end of turn",
+            Self::MaxTokens => "token limit reached",
+            Self::StopString => "stop string",
+            Self::ContextFull => "context full",
+            Self::Cancelled => "stopped",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What was measured while an answer was made.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Tokens of the whole prompt.
+    pub prompt_tokens: usize,
+    /// How many of them were already in the cache from the turn before.
+    pub reused_tokens: usize,
+    /// Tokens generated.
+    pub generated_tokens: usize,
+    /// Speed of reading the part of the prompt that was new.
+    pub prefill: TokensPerSecond,
+    /// Speed of generation.
+    pub decode: TokensPerSecond,
+    /// Seconds from the order to the first token.
+    pub first_token_seconds: f64,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Who wrote it.
+    pub role: Role,
+    /// Its text, markdown as written.
+    pub text: String,
+    /// The model that answered, as shown: name and quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What was measured; absent for a person's turn and while the answer streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chat {
+    /// Its name for good.
+    pub id: ChatId,
+    /// The title in the list; empty until the first message gives one.
+    #[serde(default)]
+    pub title: String,
+    /// Milliseconds since 1970 of the last change.
+    #[serde(default)]
+    pub changed: i64,
+    /// Chat or completion.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The system prompt; empty for none (the template may add its own).
+    #[serde(default)]
+    pub system: String,
+    /// How answers are sampled.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// What the person has typed and not sent.
+    #[serde(default)]
+    pub draft: String,
+    /// The messages, oldest first.
+    #[serde(default)]
+    pub turns: Vec<Turn>,
+}
