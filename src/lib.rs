@@ -1,4 +1,5 @@
 //! Ponder.
 
+pub mod engine;
 pub mod error;
 pub mod units;
