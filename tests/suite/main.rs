@@ -1,1 +1,6 @@
 //! The one test binary of the suite: a module per subject.
+
+mod support;
+
+mod gguf;
+mod gguf_lies;
