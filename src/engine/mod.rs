@@ -10,6 +10,8 @@ pub mod compute;
 pub mod decoder;
 pub mod fast;
 pub mod generate;
+pub mod guard;
+pub mod jinja;
 pub mod metrics;
 pub mod pretokenizer;
 pub mod prompt;
