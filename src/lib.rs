@@ -1,4 +1,5 @@
 //! Ponder.
 
 pub mod error;
+pub mod library;
 pub mod units;

@@ -1,1 +1,4 @@
 //! The one test binary of the suite: a module per subject.
+
+mod fetch;
+mod scan;
