@@ -2,5 +2,7 @@
 
 mod support;
 
+mod fetch;
 mod gguf;
 mod gguf_lies;
+mod scan;
