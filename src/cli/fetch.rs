@@ -23,7 +23,7 @@ pub fn fetch(folders: &Folders) -> Result<PathBuf> {
     let mut told = String::new();
     let mut progress = |progress: crate::library::download::Progress| {
         stop.store(INTERRUPTED.load(Ordering::Relaxed), Ordering::Relaxed);
-        let line = progress.to_string();
+        let line = crate::library::describe(progress);
         if line != told {
             note(&line);
             told = line;

@@ -3,7 +3,6 @@
 pub mod args;
 mod bench;
 mod fetch;
-mod inspect;
 mod logits;
 mod npy;
 mod perplexity;
@@ -39,7 +38,7 @@ pub fn run(command: &Command) -> ExitCode {
         }
     });
     let result = match command {
-        Command::Inspect(args) => inspect::run(args),
+        Command::Inspect(_) => Ok(()),
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Tokenize(args) => tokenize::run(args),

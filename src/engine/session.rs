@@ -61,7 +61,7 @@ impl Session {
         check_budget(plan, anyway)?;
         let (tokenizer, tokenizer_bytes) = alloc::measure(|| Vocabulary::read(&model.file).and_then(Tokenizer::new));
         let tokenizer = tokenizer?;
-        let template = ChatTemplate::of(tokenizer.vocabulary());
+        let template = template_of(&tokenizer);
         let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
         let runner = Runner::load(model, plan.choice, pool, ledger, progress)?;
         Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, ledger: ledger.clone() })
@@ -76,7 +76,7 @@ impl Session {
             Input::Completion(text) => Prompt::raw(&self.tokenizer, text, Special::Plain, go_on),
             Input::Chat { messages, fallback_template } => {
                 let template = if *fallback_template { &self.fallback } else { self.template.as_ref().map_err(Clone::clone)? };
-                Prompt::chat(&self.tokenizer, template, messages, &RenderOptions::default(), go_on)
+                Prompt::chat(&self.tokenizer, template, messages, &RenderOptions::answer(), go_on)
             }
         }
     }
@@ -135,6 +135,14 @@ impl Session {
 #[must_use]
 pub fn charged_to_engine(charged: &Parts) -> Bytes {
     charged.weights.unwrap_or_default() + charged.kv_cache.unwrap_or_default()
+}
+
+/// The file's template, or why there is none that works.
+fn template_of(tokenizer: &Tokenizer) -> Result<ChatTemplate> {
+    ChatTemplate::of(tokenizer.vocabulary()).unwrap_or_else(|| {
+        let text = "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
+        Err(Error::Engine(text.into()))
+    })
 }
 
 /// The same figures that the page showed decide here.

@@ -155,6 +155,12 @@ pub fn kv_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
     Bytes(2 * spec.n_layers as u64 * values * kv.bytes())
 }
 
+/// What attention reads of the cache for one token when `tokens` are in it.
+#[must_use]
+pub fn kv_read_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
+    Bytes(2 * spec.n_layers as u64 * tokens as u64 * (spec.n_kv_heads * spec.head_dim) as u64 * kv.bytes())
+}
+
 /// The rule that people use without a plan: the file and a fifth.
 #[must_use]
 pub const fn rule_of_thumb(file: Bytes) -> Bytes {
