@@ -400,12 +400,36 @@ fn hang_after(bytes: usize) -> impl Fn(&Request, &mut Connection) + Send + Sync 
     }
 }
 
+/// Sends `bytes` of the answer, raises the flag once the client waits for more, and says nothing further.
+fn stop_after(bytes: Option<usize>, stop: &Arc<AtomicBool>) -> impl Fn(&Request, &mut Connection) + Send + Sync + 'static {
+    let stop = Arc::clone(stop);
+    move |request, connection| {
+        if let Some(bytes) = bytes {
+            let rest = connection.serve_head(request, &content()).to_vec();
+            connection.send(&rest[..bytes]);
+        }
+        std::thread::sleep(Duration::from_millis(400));
+        stop.store(true, Ordering::SeqCst);
+        connection.hang();
+    }
+}
+
 #[test]
-fn stop_ends_a_fetch_whose_server_says_nothing() {
-    let server = Server::start(|_, connection| connection.hang());
-    let mut bench = Bench::against(&server);
-    let outcome = bench.fetch_until(|p| p.stage == Stage::Connecting);
-    assert_eq!(outcome, Err(Error::Cancelled));
+fn stop_ends_the_wait_for_an_answer() {
+    let mut bench = Bench::new();
+    let server = Server::start(stop_after(None, &bench.stop));
+    bench.environment.hf_endpoint = server.url();
+    assert_eq!(bench.fetch_until(|_| false), Err(Error::Cancelled));
+    assert_eq!(bench.models(), [""; 0]);
+}
+
+#[test]
+fn stop_ends_the_wait_for_more_bytes() {
+    let mut bench = Bench::new();
+    let server = Server::start(stop_after(Some(100_000), &bench.stop));
+    bench.environment.hf_endpoint = server.url();
+    assert_eq!(bench.fetch_until(|_| false), Err(Error::Cancelled));
+    assert_eq!(bench.part().metadata().unwrap().len(), 100_000);
 }
 
 #[test]
