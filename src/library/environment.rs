@@ -49,7 +49,7 @@ impl Environment {
             python: PathBuf::from(if cfg!(windows) { "python" } else { "python3" }),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(20),
-            pip_timeout: Duration::from_secs(120),
+            pip_timeout: Duration::from_mins(2),
         }
     }
 }

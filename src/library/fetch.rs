@@ -44,7 +44,7 @@ pub fn fetch(
     let mut tried = Vec::new();
     let outcome = task.lock().and_then(|_lock| match download.path_if_present(folders) {
         Some(_) => Ok(()),
-        None => task.from_any_source(&mut tried),
+        None => task.try_every_source(&mut tried),
     });
     match outcome {
         Ok(()) => Ok(download.path(folders)),
@@ -71,6 +71,9 @@ impl Setback {
     }
 }
 
+/// How one source is tried.
+type Way<'a> = fn(&mut Task<'a>) -> Result<(), Setback>;
+
 /// One fetch: what is wanted and what the caller lent.
 pub(super) struct Task<'a> {
     pub(super) download: &'a Download,
@@ -81,7 +84,7 @@ pub(super) struct Task<'a> {
     told: Option<(Progress, Instant)>,
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
     /// Fails when the person has stopped it.
     pub(super) fn check(&self) -> Result<(), Setback> {
         if self.stop.load(Ordering::Relaxed) { Err(Setback::Stopped) } else { Ok(()) }
@@ -130,9 +133,8 @@ impl Task<'_> {
         }
     }
 
-    fn from_any_source(&mut self, tried: &mut Vec<String>) -> Result<(), Setback> {
-        let ways: [(Source, fn(&mut Self) -> Result<(), Setback>); 3] =
-            [(Source::Cache, Self::from_cache), (Source::Hub, hub::get), (Source::Pip, pip::get)];
+    fn try_every_source(&mut self, tried: &mut Vec<String>) -> Result<(), Setback> {
+        let ways: [(Source, Way<'a>); 3] = [(Source::Cache, Self::copy_from_cache), (Source::Hub, hub::get), (Source::Pip, pip::get)];
         for (source, way) in ways {
             match way(self) {
                 Ok(()) => {
@@ -152,7 +154,7 @@ impl Task<'_> {
     }
 
     /// Copies the hub's own cached copy, if there is one of the right size. Not a link: a cache is cleared by its owner.
-    fn from_cache(&mut self) -> Result<(), Setback> {
+    fn copy_from_cache(&mut self) -> Result<(), Setback> {
         let hub = &self.download.hub;
         let folder = format!("models--{}/snapshots/{}", hub.repository.replace('/', "--"), hub.revision);
         let cached = self.environment.hf_cache.as_ref().map(|cache| cache.join(folder).join(&hub.file));

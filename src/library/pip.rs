@@ -126,15 +126,17 @@ impl Scratch {
         largest(&self.temporary(), 3).max(largest(&self.wheels(), 0))
     }
 
-    /// What pip said last: its first error, or else its last line.
+    /// What pip said: its first error, or else its last line. Where it reached nobody, its error alone would mislead.
     fn complaint(&self, python: &Path) -> String {
         let log = tail(&self.log()).unwrap_or_default();
         if log.contains("No module named pip") {
             return format!("{} has no pip (on Debian and Ubuntu: apt install python3-pip)", python.display());
         }
         let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
-        let line = lines().find_map(|line| line.strip_prefix("ERROR:")).or_else(|| lines().last()).unwrap_or("pip failed without a word");
-        line.trim().chars().take(300).collect()
+        let line =
+            lines().find_map(|line| line.strip_prefix("ERROR:")).or_else(|| lines().next_back()).unwrap_or("pip failed without a word");
+        let line: String = line.trim().chars().take(300).collect();
+        if log.contains("after connection broken by") { format!("the package index could not be reached ({line})") } else { line }
     }
 }
 

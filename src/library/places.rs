@@ -23,7 +23,7 @@ pub enum App {
     LlamaCpp,
     /// Jan: `models/llamacpp/name/model.gguf`.
     Jan,
-    /// GPT4All: a flat folder.
+    /// `GPT4All`: a flat folder.
     Gpt4All,
     /// A folder that a person added, `~/models`, `~/Downloads`.
     Folder,
@@ -90,7 +90,7 @@ impl Places {
             path("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"))
         };
         add(App::LlamaCpp, 1, path("LLAMA_CACHE").unwrap_or_else(|| cache.join("llama.cpp")));
-        let (jan, gpt4all) = jan_and_gpt4all(home, &path);
+        let (jan, gpt4all) = jan_and_gpt4all(home, path);
         for data in jan {
             add(App::Jan, 3, data.join("models"));
             add(App::Jan, 2, data.join("llamacpp/models"));
@@ -112,7 +112,7 @@ fn lm_studio(home: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Jan's data folders (the newer first) and GPT4All's models folder.
+/// Jan's data folders (the newer first) and `GPT4All`'s models folder.
 fn jan_and_gpt4all(home: &Path, path: impl Fn(&str) -> Option<PathBuf>) -> (Vec<PathBuf>, PathBuf) {
     if cfg!(windows) {
         let roaming = path("APPDATA").unwrap_or_else(|| home.join("AppData/Roaming"));

