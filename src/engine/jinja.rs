@@ -134,7 +134,8 @@ fn before(budget: &Budget, name: &str, args: &[Value]) -> Result<(), Error> {
         "replace" => (text(0).matches(text(1)).count()).saturating_mul(text(2).len()),
         "join" => {
             // as a filter the list comes first, as a method the separator
-            let (list, separator) = if text(0).is_empty() && args.first().is_some_and(|first| first.as_str().is_none()) { (0, 1) } else { (1, 0) };
+            let (list, separator) =
+                if text(0).is_empty() && args.first().is_some_and(|first| first.as_str().is_none()) { (0, 1) } else { (1, 0) };
             args.get(list).and_then(Value::len).unwrap_or(0).saturating_mul(text(separator).len())
         }
         "indent" => text(0).lines().count().saturating_mul(largest_number(&args[1.min(args.len())..])?),

@@ -4,3 +4,6 @@ mod support;
 
 mod gguf;
 mod gguf_lies;
+mod prompt;
+mod template;
+mod tokenizer;
