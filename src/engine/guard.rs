@@ -18,8 +18,8 @@ pub const LITERAL: &str = "_literal";
 const LONG_TEXT: usize = 256;
 /// Tokens in one tag; the parser and compiler recurse once per link of a chain.
 const LONGEST_TAG: usize = 600;
-/// Brackets inside brackets.
-const DEEPEST: usize = 40;
+/// Brackets inside brackets; guarded, each costs minijinja's parser four of its 150 levels.
+const DEEPEST: usize = 32;
 /// `not not not …` and `- - - …`.
 const LONGEST_PREFIX: usize = 8;
 /// `elif` in the whole template: each is an `if` inside the one before.
@@ -184,7 +184,7 @@ impl<'s> Scanner<'s> {
         let ends_value = |index: usize| {
             let token = tokens[index];
             match token.kind {
-                Kind::Word => !KEYWORDS.contains(&token.text) && !(block && index == 0),
+                Kind::Word => !(KEYWORDS.contains(&token.text) || block && index == 0),
                 Kind::Literal | Kind::Close => true,
                 Kind::Open | Kind::Sign => false,
             }

@@ -79,7 +79,7 @@ const SPARK: Rule = (
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+"##,
     Spaces::GiveBack,
 );
-/// Cased letters as DeepSeek lists them, by number because some would not survive Unicode normalization.
+/// Cased letters as the `deepseek-llm` tokenizer lists them, by number because some would not survive Unicode normalization.
 const CASED: Rule = (
     concat!(
         r"\s?[",
@@ -206,7 +206,8 @@ impl PreTokenizer {
     /// The words of `text` in order, as byte ranges that cover it. `go_on` is asked now and then; `false` stops early with `None`.
     #[must_use]
     pub fn split(&self, text: &str, go_on: &dyn Fn() -> bool) -> Option<Vec<Range<usize>>> {
-        let mut words = vec![0..text.len()];
+        let whole = 0..text.len();
+        let mut words = vec![whole];
         for (regex, spaces) in &self.rules {
             let mut finer = Vec::with_capacity(words.len() * 2);
             for (index, word) in words.into_iter().enumerate() {

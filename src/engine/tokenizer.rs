@@ -1,6 +1,6 @@
 //! Text to token ids and back: byte-level BPE on the merges of crate `tokenizers`, words cut as llama.cpp cuts them.
 //!
-//! Left out: SentencePiece and WordPiece (their own issue), and chat structure (`prompt`).
+//! Left out: `SentencePiece` and `WordPiece` (their own issue), and chat structure (`prompt`).
 
 use std::ops::Range;
 

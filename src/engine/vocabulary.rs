@@ -21,7 +21,7 @@ pub enum TokenKind {
     UserDefined,
     /// A reserved id.
     Unused,
-    /// One byte, as SentencePiece files have them.
+    /// One byte, as `SentencePiece` files have them.
     Byte,
     /// A number outside the list.
     Undefined,
@@ -56,7 +56,8 @@ pub struct Parts {
     pub kinds: Option<Vec<i64>>,
     /// `tokenizer.ggml.merges`: "left right", best first.
     pub merges: Vec<String>,
-    /// Special ids by the name in their key: "bos", "eos", "eot", "eom", "unknown", "padding", "fim_pad", "fim_rep", "fim_sep".
+    /// Special ids by the name in their key: "bos", "eos", "eot", "eom", "unknown", "padding", and fill-in-the-middle's
+    /// `fim_pad`, `fim_rep`, `fim_sep`.
     pub special: Vec<(String, u64)>,
     /// `tokenizer.ggml.add_bos_token`.
     pub add_bos: Option<bool>,
@@ -96,7 +97,7 @@ pub struct Vocabulary {
     pub add_bos: bool,
     /// Whether a prompt ends with `eos`; only true where there is one.
     pub add_eos: bool,
-    /// Whether a space goes before the text (SentencePiece).
+    /// Whether a space goes before the text (`SentencePiece`).
     pub add_space_prefix: bool,
     /// The model's Jinja chat template.
     pub chat_template: Option<String>,

@@ -201,7 +201,7 @@ fn the_longest_expressions_that_are_accepted_fit_a_small_stack() {
     let nested = |open: &str, inner: &str, close: &str, n: usize| open.repeat(n) + inner + &close.repeat(n);
     let sources = [
         format!("{{{{ 0{} }}}}", "+1".repeat(295)),
-        format!("{{{{ {} }}}}", nested("(", "1", ")", 40)),
+        format!("{{{{ {} }}}}", nested("(", "1", ")", 32)),
         format!("{{{{ {} }}}}", nested("[", "1", "]", 30)),
         format!("{{{{ {}true }}}}", "not ".repeat(8)),
         format!("{{{{ 'a'{} }}}}", "|upper".repeat(290)),
@@ -209,7 +209,7 @@ fn the_longest_expressions_that_are_accepted_fit_a_small_stack() {
         format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(200)),
         nested("{% if 1 %}", "x", "{% endif %}", 60),
         nested("{% for i in [1] %}", "x", "{% endfor %}", 60),
-        format!("{{% macro m(n) %}}{{{{ m(n - 1) if n }}}}{{% endmacro %}}{{{{ m(25) }}}}"),
+        "{% macro m(n) %}{{ m(n - 1) if n }}{% endmacro %}{{ m(20) }}".into(),
     ];
     let run = move || sources.iter().for_each(|source| drop(render(source)));
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
