@@ -18,8 +18,8 @@ pub const LITERAL: &str = "_literal";
 const LONG_TEXT: usize = 256;
 /// Tokens in one tag; the parser and compiler recurse once per link of a chain.
 const LONGEST_TAG: usize = 600;
-/// Brackets inside brackets.
-const DEEPEST: usize = 40;
+/// Brackets inside brackets; guarded, each costs minijinja's parser four of its 150 levels.
+const DEEPEST: usize = 32;
 /// `not not not …` and `- - - …`.
 const LONGEST_PREFIX: usize = 8;
 /// `elif` in the whole template: each is an `if` inside the one before.
@@ -155,17 +155,21 @@ impl<'s> Scanner<'s> {
         let from = match statement {
             "for" => top("in").map_or(tokens.len(), |index| index + 1),
             "set" => top("=").map_or(tokens.len(), |index| index + 1),
-            "call" | "macro" => tokens.iter().position(|token| token.kind == Kind::Close && token.depth == 0).unwrap_or(1).min(tokens.len()),
+            "call" | "macro" => {
+                tokens.iter().position(|token| token.kind == Kind::Close && token.depth == 0).unwrap_or(1).min(tokens.len())
+            }
             _ => usize::from(block).min(tokens.len()),
         };
         self.values(&tokens, if statement == "macro" { 2.min(tokens.len()) } else { from }, block);
         let condition = match statement {
             "if" | "elif" => Some(1..tokens.len()),
             "set" => top("=").map(|index| index + 1..tokens.len()),
-            "for" => tokens[from..].iter().position(|token| token.depth == 0 && token.kind == Kind::Word && token.text == "if").map(|index| {
-                let recursive = tokens.last().is_some_and(|token| token.text == "recursive");
-                from + index + 1..tokens.len() - usize::from(recursive)
-            }),
+            "for" => {
+                tokens[from..].iter().position(|token| token.depth == 0 && token.kind == Kind::Word && token.text == "if").map(|index| {
+                    let recursive = tokens.last().is_some_and(|token| token.text == "recursive");
+                    from + index + 1..tokens.len() - usize::from(recursive)
+                })
+            }
             _ => None,
         };
         if let Some(range) = condition.filter(|range| range.start < range.end) {
@@ -180,7 +184,7 @@ impl<'s> Scanner<'s> {
         let ends_value = |index: usize| {
             let token = tokens[index];
             match token.kind {
-                Kind::Word => !KEYWORDS.contains(&token.text) && !(block && index == 0),
+                Kind::Word => !(KEYWORDS.contains(&token.text) || block && index == 0),
                 Kind::Literal | Kind::Close => true,
                 Kind::Open | Kind::Sign => false,
             }
@@ -191,7 +195,9 @@ impl<'s> Scanner<'s> {
             if token.kind == Kind::Open && !after_value {
                 if let Some(close) = closing(tokens, index) {
                     let filter = if token.text == "(" { STEP } else { OPERAND };
-                    self.insert(tokens[close].end, format!("|{filter}"));
+                    // in brackets of its own, because a subscript or an attribute may follow
+                    self.insert(token.start, "(");
+                    self.insert(tokens[close].end, format!("|{filter})"));
                 }
             } else if token.kind == Kind::Sign && after_value && matches!(token.text, "~" | "+" | "*") {
                 let filter = if token.text == "*" { FACTOR } else { OPERAND };

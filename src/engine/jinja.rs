@@ -19,8 +19,8 @@ pub const LARGEST: usize = 4 << 20;
 const DEEPEST: usize = 32;
 const LONGEST: Duration = Duration::from_secs(2);
 const FUEL: u64 = 1_000_000;
-/// Macros inside macros.
-const RECURSION: usize = 64;
+/// Scopes inside scopes; a macro takes several.
+const RECURSION: usize = 128;
 /// A factor of `*` beyond this, text or number, is no chat template's.
 const LARGEST_FACTOR: i64 = 10_000;
 const LONGEST_FACTOR: usize = 256;
@@ -134,7 +134,8 @@ fn before(budget: &Budget, name: &str, args: &[Value]) -> Result<(), Error> {
         "replace" => (text(0).matches(text(1)).count()).saturating_mul(text(2).len()),
         "join" => {
             // as a filter the list comes first, as a method the separator
-            let (list, separator) = if text(0).is_empty() && args.first().is_some_and(|first| first.as_str().is_none()) { (0, 1) } else { (1, 0) };
+            let (list, separator) =
+                if text(0).is_empty() && args.first().is_some_and(|first| first.as_str().is_none()) { (0, 1) } else { (1, 0) };
             args.get(list).and_then(Value::len).unwrap_or(0).saturating_mul(text(separator).len())
         }
         "indent" => text(0).lines().count().saturating_mul(largest_number(&args[1.min(args.len())..])?),
@@ -303,6 +304,7 @@ fn python(out: &mut String, value: &Value, quoted: bool) -> Result<(), Error> {
 }
 
 /// `json.dumps(value, ensure_ascii=False, indent=…, separators=…, sort_keys=…)`, which is what transformers installs as `tojson`.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands keyword arguments over by value")]
 fn tojson(value: &Value, indent: Option<Value>, kwargs: minijinja::value::Kwargs) -> Result<String, Error> {
     let indent = indent.or(kwargs.get("indent")?).filter(|indent| !indent.is_none() && !indent.is_undefined());
     let indent = match indent {
@@ -403,7 +405,8 @@ impl Json {
                 '\u{c}' => self.out.push_str("\\f"),
                 c if c < ' ' || (self.ascii && !c.is_ascii()) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
-                        self.out.push_str(&format!("\\u{unit:04x}"));
+                        // writing to a text cannot fail
+                        write!(self.out, "\\u{unit:04x}").unwrap_or_default();
                     }
                 }
                 c => self.out.push(c),

@@ -79,15 +79,32 @@ const SPARK: Rule = (
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+"##,
     Spaces::GiveBack,
 );
+/// Cased letters as the `deepseek-llm` tokenizer lists them, by number because some would not survive Unicode normalization.
 const CASED: Rule = (
-    r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+",
+    concat!(
+        r"\s?[",
+        r"A-Za-z\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}\x{1C4}-\x{293}\x{295}-\x{2AF}\x{370}-\x{373}",
+        r"\x{376}\x{377}\x{37B}-\x{37D}\x{37F}\x{386}\x{388}-\x{38A}\x{38C}\x{38E}-\x{3A1}\x{3A3}-\x{3F5}\x{3F7}-\x{481}",
+        r"\x{48A}-\x{52F}\x{531}-\x{556}\x{10A0}-\x{10C5}\x{13A0}-\x{13F5}\x{13F8}-\x{13FD}\x{1C90}-\x{1CBA}\x{1CBD}-\x{1CBF}",
+        r"\x{1D00}-\x{1D2B}\x{1D6B}-\x{1D77}\x{1D79}-\x{1D9A}\x{1E00}-\x{1F15}\x{1F18}-\x{1F1D}\x{1F20}-\x{1F45}",
+        r"\x{1F48}-\x{1F4D}\x{1F50}-\x{1F57}\x{1F59}\x{1F5B}\x{1F5D}\x{1F5F}-\x{1F7D}\x{1F80}-\x{1FB4}\x{1FB6}-\x{1FBC}",
+        r"\x{1FBE}\x{1FC2}-\x{1FC4}\x{1FC6}-\x{1FCC}\x{1FD0}-\x{1FD3}\x{1FD6}-\x{1FDB}\x{1FE0}-\x{1FEC}\x{1FF2}-\x{1FF4}",
+        r"\x{1FF6}-\x{1FFC}\x{2102}\x{2107}\x{210A}-\x{2113}\x{2115}\x{2119}-\x{211D}\x{2124}\x{2126}\x{2128}\x{212A}-\x{212D}",
+        r"\x{212F}-\x{2134}\x{2139}\x{213C}-\x{213F}\x{2145}-\x{2149}\x{214E}\x{2183}\x{2184}\x{2C00}-\x{2C7B}",
+        r"\x{2C7E}-\x{2CE4}\x{2CEB}-\x{2CEE}\x{2CF2}\x{2CF3}\x{A640}-\x{A66D}\x{A680}-\x{A69B}\x{A722}-\x{A76F}",
+        r"\x{A771}-\x{A787}\x{A78B}-\x{A78E}\x{AB70}-\x{ABBF}\x{FB00}-\x{FB06}\x{FB13}-\x{FB17}\x{FF21}-\x{FF3A}",
+        r"\x{FF41}-\x{FF5A}\x{10400}-\x{1044F}\x{104B0}-\x{104D3}\x{104D8}-\x{104FB}\x{10C80}-\x{10CB2}\x{10CC0}-\x{10CF2}",
+        r"\x{118A0}-\x{118DF}\x{1E900}-\x{1E943}",
+        r"]+",
+    ),
     Spaces::AsMatched,
 );
 const fn plain(pattern: &'static str) -> Rule {
     (pattern, Spaces::AsMatched)
 }
 const KANJI_KANA: Rule = plain("[一-龥぀-ゟ゠-ヿ]+");
-const CJK: Rule = plain("[一-龥ࠀ-一가-퟿]+");
+/// The ranges hold some white space, which llama.cpp has replaced before it looks.
+const CJK: Rule = plain(r"[[一-龥ࠀ-一가-퟿]&&\S]+");
 const DIGIT: Rule = plain(r"\p{N}");
 const THREE_DIGITS: Rule = plain(r"\p{N}{1,3}");
 const UNTIL_STOP: Rule = plain(r" ?[^(\s|.,!?…。，、।۔،)]+");
@@ -97,8 +114,25 @@ const TABLE: &[(&[&str], &[Rule], bool)] = &[
     (&["default"], &[plain(r"[\p{P}\$\+<=>\^~\|]+"), GPT2, plain(r"\p{N}+"), plain("[0-9][0-9][0-9]")], false),
     (
         &[
-            "gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "jina-v1-en",
-            "jina-v2-code", "roberta-bpe", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4",
+            "gpt-2",
+            "phi-2",
+            "jina-es",
+            "jina-de",
+            "gigachat",
+            "jina-v2-es",
+            "jina-v2-de",
+            "a.x-4.0",
+            "mellum",
+            "modern-bert",
+            "jina-v1-en",
+            "jina-v2-code",
+            "roberta-bpe",
+            "mpt",
+            "olmo",
+            "jais",
+            "trillion",
+            "granite-docling",
+            "exaone4",
         ],
         &[GPT2],
         false,
@@ -110,11 +144,7 @@ const TABLE: &[(&[&str], &[Rule], bool)] = &[
         true,
     ),
     (&["dbrx", "smaug-bpe", "chatglm-bpe"], &[LLAMA3], false),
-    (
-        &["qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2"],
-        &[QWEN2],
-        false,
-    ),
+    (&["qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2"], &[QWEN2], false),
     (&["qwen35"], &[QWEN35], false),
     (&["minicpm5"], &[THREE_DIGITS, MINICPM5], true),
     (&["ufakzeka"], &[UFAKZEKA], false),
@@ -125,32 +155,17 @@ const TABLE: &[(&[&str], &[Rule], bool)] = &[
     (&["tekken"], &[TEKKEN], true),
     (&["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], &[GPT4O], false),
     (&["granite-embed-multi-97m"], &[GRANITE_EMBED], true),
-    (
-        &["youtu"],
-        &[plain(r"[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+"), YOUTU],
-        true,
-    ),
+    (&["youtu"], &[plain(r"[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+"), YOUTU], true),
     (&["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"], &[THREE_DIGITS, KANJI_KANA, DEEPSEEK3], false),
     (&["spark2_5"], &[THREE_DIGITS, KANJI_KANA, SPARK, DIGIT], false),
-    (
-        &["deepseek-llm"],
-        &[plain("[\r\n]"), CASED, plain(r"\s?[!-/:-~！-／：-～‘-‟　-。]+"), plain(r"\s+$"), CJK, plain(r"\p{N}+")],
-        false,
-    ),
+    (&["deepseek-llm"], &[plain("[\r\n]"), CASED, plain(r"\s?[!-/:-~！-／：-～‘-‟、。]+"), plain(r"\s+$"), CJK, plain(r"\p{N}+")], false),
     (&["deepseek-coder"], &[plain("[\r\n]"), plain(r"\s?\p{L}+"), plain(r"\s?\p{P}+"), CJK, DIGIT], false),
     (&["falcon"], &[plain(r"[\p{P}\$\+<=>\^~\|`]+"), GPT2, plain("[0-9][0-9][0-9]")], false),
     (&["poro-chat", "bloom", "gpt3-finnish"], &[UNTIL_STOP], false),
     (&["viking"], &[UNTIL_STOP, DIGIT], false),
     (
         &["chameleon"],
-        &[
-            plain("<sentinel:[0-9]+>"),
-            plain("IMGIMG[A-I]{1,4}Z"),
-            plain(r"[\t\n]|    |  "),
-            DIGIT,
-            plain(r"[\p{P}!-/:-@\[-`{-~]"),
-            GPT2,
-        ],
+        &[plain("<sentinel:[0-9]+>"), plain("IMGIMG[A-I]{1,4}Z"), plain(r"[\t\n]|    |  "), DIGIT, plain(r"[\p{P}!-/:-@\[-`{-~]"), GPT2],
         false,
     ),
 ];
@@ -172,9 +187,9 @@ impl PreTokenizer {
     /// `Error::Internal` if a pattern of the table does not compile.
     pub fn new(name: &str) -> Result<Self> {
         let known = TABLE.iter().find(|(names, ..)| names.contains(&name));
-        let warning = known
-            .is_none()
-            .then(|| format!("pre-tokenizer `{name}` is not known; the default one is used, tokens and answers may differ from the model's own"));
+        let warning = known.is_none().then(|| {
+            format!("pre-tokenizer `{name}` is not known; the default one is used, tokens and answers may differ from the model's own")
+        });
         let (_, rules, ignore_merges) = known.unwrap_or(&TABLE[0]);
         let compile = |&(pattern, spaces): &Rule| {
             let regex = SysRegex::new(pattern).map_err(|error| Error::Internal(format!("pattern of pre-tokenizer `{name}`: {error}")))?;
@@ -191,7 +206,8 @@ impl PreTokenizer {
     /// The words of `text` in order, as byte ranges that cover it. `go_on` is asked now and then; `false` stops early with `None`.
     #[must_use]
     pub fn split(&self, text: &str, go_on: &dyn Fn() -> bool) -> Option<Vec<Range<usize>>> {
-        let mut words = vec![0..text.len()];
+        let whole = 0..text.len();
+        let mut words = vec![whole];
         for (regex, spaces) in &self.rules {
             let mut finer = Vec::with_capacity(words.len() * 2);
             for (index, word) in words.into_iter().enumerate() {

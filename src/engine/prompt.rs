@@ -77,14 +77,9 @@ impl Prompt {
     }
 
     fn of(tokenizer: &Tokenizer, text: &str, special: Special, sentinel: Option<char>, go_on: &dyn Fn() -> bool) -> Result<Self> {
-        let vocabulary = tokenizer.vocabulary();
-        // a one-character token leaves no room for a sentinel inside it: nobody can write it
-        let too_short = |id: u32| sentinel.is_some() && vocabulary.text(id).is_some_and(|text| text.chars().nth(1).is_none());
-        let wanted = |id: u32| match special {
-            Special::Parse => !(tokenizer.is_structural(id) && too_short(id)),
-            Special::Plain => vocabulary.kind(id) == super::vocabulary::TokenKind::UserDefined,
-            Special::Typed => !tokenizer.is_structural(id),
-        };
+        // a structural token of one character leaves no room for a sentinel inside it: nobody can write it
+        let short = |id: u32| tokenizer.vocabulary().text(id).is_some_and(|text| text.chars().nth(1).is_none());
+        let wanted = |id: u32| tokenizer.matches(id, special) && !(sentinel.is_some() && tokenizer.is_structural(id) && short(id));
         let mut prompt = Self::default();
         for fragment in tokenizer.fragments(text, &wanted, go_on)? {
             let start = prompt.tokens.len();

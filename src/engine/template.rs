@@ -109,13 +109,14 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// As [`ChatTemplate::new`].
+    #[must_use]
     pub fn of(vocabulary: &Vocabulary) -> Option<Result<Self>> {
         let text = |id: Option<u32>| id.and_then(|id| vocabulary.text(id)).unwrap_or_default();
         let source = vocabulary.chat_template.as_deref()?;
         Some(Self::new(source, text(vocabulary.bos), text(vocabulary.eos)))
     }
 
-    /// What stands in for a template that is missing or broken: ChatML where the vocabulary has its tokens, else `User:` and
+    /// What stands in for a template that is missing or broken: `ChatML` where the vocabulary has its tokens, else `User:` and
     /// `Assistant:` in plain text.
     #[must_use]
     pub fn fallback(vocabulary: &Vocabulary) -> Self {

@@ -1,6 +1,6 @@
 //! Text to token ids and back: byte-level BPE on the merges of crate `tokenizers`, words cut as llama.cpp cuts them.
 //!
-//! Left out: SentencePiece and WordPiece (their own issue), and chat structure (`prompt`).
+//! Left out: `SentencePiece` and `WordPiece` (their own issue), and chat structure (`prompt`).
 
 use std::ops::Range;
 
@@ -76,7 +76,7 @@ impl Tokenizer {
         Ok(Self { vocabulary, bpe, words, special, alphabet: byte_alphabet() })
     }
 
-    /// The vocabulary it was made from, warnings included.
+    /// The vocabulary it was made from, warnings included. Its merges have moved into the tokenizer.
     #[must_use]
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
@@ -157,7 +157,8 @@ impl Tokenizer {
         self.special.iter().copied().filter(|&id| self.is_structural(id))
     }
 
-    fn matches(&self, id: u32, special: Special) -> bool {
+    /// Whether the text of token `id` counts as that token.
+    pub(super) fn matches(&self, id: u32, special: Special) -> bool {
         match special {
             Special::Parse => true,
             Special::Plain => self.vocabulary.kind(id) == TokenKind::UserDefined,
@@ -176,7 +177,8 @@ impl Tokenizer {
             if index % 64 == 0 && !go_on() {
                 return Err(Error::Cancelled);
             }
-            let Some(token) = self.vocabulary.text(id).filter(|token| wanted(id) && pairs.may_contain(token) && text.contains(*token)) else {
+            let Some(token) = self.vocabulary.text(id).filter(|token| wanted(id) && pairs.may_contain(token) && text.contains(*token))
+            else {
                 continue;
             };
             if !go_on() {
@@ -260,6 +262,8 @@ fn merges_of(vocabulary: &mut Vocabulary, ignore_merges: bool) -> Result<BPE> {
     if lost > 0 {
         vocabulary.warnings.push(format!("key `tokenizer.ggml.merges`: {lost} entries repeat or make no token and are left out"));
     }
+    drop(seen);
+    vocabulary.merges = Vec::new();
     // no cache: it would live in every thread that ever tokenized, beyond the tokenizer's own life
     let bpe = BPE::builder().vocab_and_merges(ids, merges).cache_capacity(0).ignore_merges(ignore_merges).build();
     bpe.map_err(|error| Error::Engine(format!("tokenizer: {error}")))

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::file::ModelFile;
 
 /// What a token is for; the numbers are GGUF's `tokenizer.ggml.token_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +21,7 @@ pub enum TokenKind {
     UserDefined,
     /// A reserved id.
     Unused,
-    /// One byte, as SentencePiece files have them.
+    /// One byte, as `SentencePiece` files have them.
     Byte,
     /// A number outside the list.
     Undefined,
@@ -55,7 +56,8 @@ pub struct Parts {
     pub kinds: Option<Vec<i64>>,
     /// `tokenizer.ggml.merges`: "left right", best first.
     pub merges: Vec<String>,
-    /// Special ids by the name in their key: "bos", "eos", "eot", "eom", "unknown", "padding", "fim_pad", "fim_rep", "fim_sep".
+    /// Special ids by the name in their key: "bos", "eos", "eot", "eom", "unknown", "padding", and fill-in-the-middle's
+    /// `fim_pad`, `fim_rep`, `fim_sep`.
     pub special: Vec<(String, u64)>,
     /// `tokenizer.ggml.add_bos_token`.
     pub add_bos: Option<bool>,
@@ -95,7 +97,7 @@ pub struct Vocabulary {
     pub add_bos: bool,
     /// Whether a prompt ends with `eos`; only true where there is one.
     pub add_eos: bool,
-    /// Whether a space goes before the text (SentencePiece).
+    /// Whether a space goes before the text (`SentencePiece`).
     pub add_space_prefix: bool,
     /// The model's Jinja chat template.
     pub chat_template: Option<String>,
@@ -167,6 +169,38 @@ const PRE_WITH_BOS: [&str; 12] = [
 ];
 
 impl Vocabulary {
+    /// The vocabulary in a file's metadata (`tokenizer.*`).
+    ///
+    /// # Errors
+    /// `Error::Format` naming the key that is missing or wrong; what reading the file says.
+    pub fn read(file: &ModelFile) -> Result<Self> {
+        let metadata = &file.metadata;
+        let key = |name: &str| format!("tokenizer.ggml.{name}");
+        let has = |name: &str| metadata.get(&key(name)).is_some();
+        let model = metadata.str("tokenizer.ggml.model").ok_or_else(|| {
+            let found =
+                metadata.get("tokenizer.ggml.model").map_or_else(|| "nothing: the file has no tokenizer".into(), ToString::to_string);
+            Error::format(&file.path, "key `tokenizer.ggml.model`", "the name of a tokenizer", found)
+        })?;
+        let special = ["bos", "eos", "eot", "eom", "unknown", "padding", "fim_pad", "fim_rep", "fim_sep"];
+        let parts = Parts {
+            model: model.to_owned(),
+            pre: metadata.str("tokenizer.ggml.pre").map(str::to_owned),
+            tokens: file.strings("tokenizer.ggml.tokens")?,
+            kinds: if has("token_type") { Some(file.integers("tokenizer.ggml.token_type")?) } else { None },
+            merges: if has("merges") { file.strings("tokenizer.ggml.merges")? } else { Vec::new() },
+            special: special
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), metadata.u64(&key(&format!("{name}_token_id")))?)))
+                .collect(),
+            add_bos: metadata.bool("tokenizer.ggml.add_bos_token"),
+            add_eos: metadata.bool("tokenizer.ggml.add_eos_token"),
+            add_space_prefix: metadata.bool("tokenizer.ggml.add_space_prefix"),
+            chat_template: metadata.str("tokenizer.chat_template").map(str::to_owned),
+        };
+        Self::new(&file.path, parts)
+    }
+
     /// Checks `parts` from the file at `path`.
     ///
     /// # Errors
@@ -194,7 +228,8 @@ impl Vocabulary {
         // a text that ends an answer is structure even where the file calls it ordinary
         for &id in &ends {
             if kinds[id as usize] != TokenKind::Control {
-                warnings.push(format!("token {id} `{}` ends an answer but is not marked as control; treated as control", tokens[id as usize]));
+                warnings
+                    .push(format!("token {id} `{}` ends an answer but is not marked as control; treated as control", tokens[id as usize]));
                 kinds[id as usize] = TokenKind::Control;
             }
         }
@@ -209,7 +244,11 @@ impl Vocabulary {
             }
             "default".into()
         });
-        let bos = if matches!(pre.as_str(), "chatglm-bpe" | "glm4" | "glm5") && !parts.special.iter().any(|(name, _)| name == "bos") { None } else { bos };
+        let bos = if matches!(pre.as_str(), "chatglm-bpe" | "glm4" | "glm5") && !parts.special.iter().any(|(name, _)| name == "bos") {
+            None
+        } else {
+            bos
+        };
         let add_bos = parts.add_bos.unwrap_or_else(|| parts.model == "llama" || PRE_WITH_BOS.contains(&pre.as_str()));
         if add_bos && bos.is_none() {
             warnings.push("the file asks for a begin-of-sequence token but names none".into());

@@ -5,4 +5,7 @@ mod support;
 mod fetch;
 mod gguf;
 mod gguf_lies;
+mod prompt;
 mod scan;
+mod template;
+mod tokenizer;
