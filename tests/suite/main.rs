@@ -6,3 +6,6 @@ mod fetch;
 mod gguf;
 mod gguf_lies;
 mod scan;
+mod store;
+mod store_damage;
+mod store_kill;
