@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::engine::metrics::{Metrics, StopReason};
 use crate::engine::sampler::Sampling;
+use crate::units::TokensPerSecond;
 
 /// Names a chat for good; also the stem of its file. Sorts by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +30,19 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+}
+
+impl Metrics {
+    /// Of an answer that ended with the app or with a failure: nothing was measured.
+    pub const INTERRUPTED: Self = Self {
+        prompt_tokens: 0,
+        reused_tokens: 0,
+        generated_tokens: 0,
+        prefill: TokensPerSecond(0.0),
+        decode: TokensPerSecond(0.0),
+        first_token_seconds: 0.0,
+        stop_reason: StopReason::Interrupted,
+    };
 }
 
 /// One message.
@@ -72,4 +86,35 @@ pub struct Chat {
     /// The messages, oldest first.
     #[serde(default)]
     pub turns: Vec<Turn>,
+}
+
+impl Turn {
+    /// Whether it is an answer without an end: while it streams, or when nobody was left to end it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.role == Role::Assistant && self.metrics.is_none()
+    }
+}
+
+impl Chat {
+    /// A chat without messages.
+    #[must_use]
+    pub fn new(id: ChatId) -> Self {
+        Self {
+            id,
+            title: String::new(),
+            changed: 0,
+            mode: Mode::default(),
+            system: String::new(),
+            sampling: Sampling::default(),
+            draft: String::new(),
+            turns: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing in it to keep: no message and no draft.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.draft.is_empty()
+    }
 }

@@ -7,5 +7,8 @@ mod gguf;
 mod gguf_lies;
 mod prompt;
 mod scan;
+mod store;
+mod store_damage;
+mod store_kill;
 mod template;
 mod tokenizer;
