@@ -73,7 +73,9 @@ fn weights(path: &Path, head: &[u8], len: u64) -> Option<&'static str> {
     {
         return Some("a safetensors file");
     }
-    if head.starts_with(b"PK\x03\x04") && (has(b"data.pkl") || has(b"/version") || ["pt", "pth", "ckpt", "bin"].contains(&extension.as_str())) {
+    if head.starts_with(b"PK\x03\x04")
+        && (has(b"data.pkl") || has(b"/version") || ["pt", "pth", "ckpt", "bin"].contains(&extension.as_str()))
+    {
         return Some("a PyTorch checkpoint (a zip with pickled tensors)");
     }
     if matches!(head, [0x80, 2..=5, ..]) {
