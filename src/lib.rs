@@ -1,5 +1,7 @@
 //! Ponder.
 
+pub mod cli;
 pub mod error;
 pub mod file;
+pub mod inspect;
 pub mod units;

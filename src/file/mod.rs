@@ -212,3 +212,9 @@ fn place(header: &mut gguf::Header, source: &Source, notices: &mut Notices) -> B
     let room = Room { start: header.data_start, alignment: header.alignment, end: source.len };
     layout::place(&mut header.tensors, room, notices)
 }
+
+/// The name that the parts of a split set share, of a file that is one: `m` for `m-00001-of-00003.gguf`.
+#[must_use]
+pub fn part_stem(name: &str) -> Option<&str> {
+    shards::PartName::parse(name).map(|part| part.stem)
+}

@@ -85,10 +85,10 @@ fn a_version_that_is_not_read_is_named() {
 #[test]
 fn counts_are_held_against_the_bytes_that_are_left() {
     for count in [u64::MAX, 1 << 63, 1 << 30] {
-        let mut bytes = header(3, count, 0);
+        let mut bytes = GgufBuilder::new().claim_tensors(count).bytes();
         bytes.resize(100, 0);
         refuses(&bytes, &["byte 8", "76 bytes that are left"]);
-        let mut bytes = header(3, 0, count);
+        let mut bytes = GgufBuilder::new().claim_entries(count).bytes();
         bytes.resize(100, 0);
         refuses(&bytes, &["byte 16", "76 bytes that are left"]);
     }

@@ -4,3 +4,4 @@ mod support;
 
 mod gguf;
 mod gguf_lies;
+mod inspect;

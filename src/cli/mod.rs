@@ -1,0 +1,3 @@
+//! The headless commands: they print, and compute nothing themselves.
+
+pub mod inspect;
