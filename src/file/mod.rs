@@ -198,6 +198,7 @@ impl ModelFile {
     }
 
     /// The paths of its files, in order; one but for split sets.
+    #[must_use]
     pub fn paths(&self) -> impl ExactSizeIterator<Item = &Path> {
         self.sources.iter().map(|source| source.path.as_path())
     }

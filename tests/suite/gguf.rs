@@ -283,7 +283,7 @@ fn the_starter_model_is_read_as_gguf_py_reads_it() {
     let tokens = model.strings("tokenizer.ggml.tokens").unwrap();
     assert_eq!((tokens.len(), tokens[1].as_str()), (49_152, "<|im_start|>"));
     assert_eq!(model.strings("tokenizer.ggml.merges").unwrap().len(), 48_900);
-    assert_eq!(model.tensors.iter().map(|tensor| tensor.end()).max(), Some(98_362_432));
+    assert_eq!(model.tensors.iter().map(TensorInfo::end).max(), Some(98_362_432));
     model.check_unchanged().unwrap();
 }
 

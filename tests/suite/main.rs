@@ -5,3 +5,5 @@ mod support;
 mod gguf;
 mod gguf_lies;
 mod inspect;
+mod not_models;
+mod split_lies;

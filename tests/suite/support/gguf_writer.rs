@@ -77,7 +77,9 @@ impl Kv {
             Self::Array(id, items) => {
                 out.extend(id.to_le_bytes());
                 length(items.len() as u64, wide, out);
-                items.iter().for_each(|item| item.write(wide, out));
+                for item in items {
+                    item.write(wide, out);
+                }
             }
             Self::Raw(_, bytes) => out.extend(bytes),
         }
@@ -266,7 +268,9 @@ impl GgufBuilder {
         for tensor in &self.tensors {
             string(&tensor.name, wide, &mut out);
             out.extend(tensor.n_dims.to_le_bytes());
-            tensor.dims.iter().for_each(|&dim| length(dim, wide, &mut out));
+            for &dim in &tensor.dims {
+                length(dim, wide, &mut out);
+            }
             out.extend(tensor.id.to_le_bytes());
             out.extend(tensor.claimed.unwrap_or(offset).to_le_bytes());
             offset = (offset + tensor.data.len() as u64).next_multiple_of(self.alignment as u64);

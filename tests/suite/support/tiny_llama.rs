@@ -82,6 +82,7 @@ impl TinyLlama {
         if self.tied_head { builder } else { self.matrix(builder, "output.weight", [N_VOCAB, d], &mut random) }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "widths are small")]
     fn matrix(&self, builder: GgufBuilder, name: &str, shape: [u64; 2], random: &mut Random) -> GgufBuilder {
         let scale = 1.0 / (shape[1] as f32).sqrt();
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|_| random.next() * scale).collect();
@@ -118,6 +119,7 @@ fn tokenizer(builder: GgufBuilder) -> GgufBuilder {
 }
 
 /// Blocks of 32 weights: a scale in F16, then signed bytes.
+#[expect(clippy::cast_possible_truncation, reason = "rounded, within -127 to 127")]
 fn q8_0(values: &[f32]) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() / 32 * 34);
     for block in values.chunks_exact(32) {
@@ -133,6 +135,7 @@ fn q8_0(values: &[f32]) -> Vec<u8> {
 struct Random(u64);
 
 impl Random {
+    #[expect(clippy::cast_precision_loss, reason = "24 bits are what an F32 holds")]
     fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
