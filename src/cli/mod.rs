@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The headless commands: they print, and compute nothing themselves. One file per command, over the same functions as the lanes.
 
 pub mod args;
@@ -104,3 +105,8 @@ fn parts_json(parts: &Parts, total: Option<Bytes>) -> Value {
     }
     Value::Object(map)
 }
+=======
+//! The headless commands: they print, and compute nothing themselves.
+
+pub mod inspect;
+>>>>>>> file
