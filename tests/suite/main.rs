@@ -1,1 +1,3 @@
 //! The one test binary of the suite: a module per subject.
+
+mod theme;
