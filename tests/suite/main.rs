@@ -1,3 +1,16 @@
 //! The one test binary of the suite: a module per subject.
 
+mod support;
+
+mod fetch;
+mod gguf;
+mod gguf_lies;
+mod prompt;
+mod scan;
+mod store;
+mod store_damage;
+mod store_kill;
+mod template;
 mod theme;
+mod tokenizer;
+mod views;
