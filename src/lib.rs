@@ -1,7 +1,7 @@
 //! Ponder.
 
+pub mod app;
 pub mod cli;
-<<<<<<< HEAD
 pub mod engine;
 pub mod error;
 pub mod file;
@@ -12,10 +12,6 @@ pub mod memory;
 pub mod message;
 pub mod state;
 pub mod store;
-=======
-pub mod error;
-pub mod file;
-pub mod inspect;
->>>>>>> file
 pub mod units;
+pub mod view;
 pub mod worker;

@@ -14,7 +14,7 @@ use crate::library::Folders;
 use crate::memory::probe::Probe;
 use crate::message::Order;
 use crate::state::notice::INFO_MILLIS;
-use crate::state::{Action, Slot, State};
+use crate::state::{Action, State};
 use crate::store::settings::{Settings, Theme, Window};
 use crate::view::{self, Actions, View as _};
 use crate::worker::Worker;

@@ -7,49 +7,39 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::args::Inspect as Args;
+use super::{prepare, show};
+use crate::error::Result;
 use crate::file::text::shown;
 use crate::file::{TensorInfo, Value};
 use crate::inspect::Model;
-use crate::inspect::passport::{RunsHere, runtimes};
+use crate::inspect::passport::{RunsHere, runs_here, runtimes};
+use crate::kernels::precision::{self, Precision};
+use crate::memory::plan::{self, Arithmetic, Choice, Fit, KV_BLOCK_TOKENS, KvDtype};
+use crate::memory::probe::Machine;
 use crate::units::{Bytes, count, grouped, percent, significant};
 
-/// The dtypes that tensors of one storage type pass through, with how many tensors that are.
+/// What tensors of one storage type become on their way to the sum, and how many tensors that are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrecisionRow {
-    /// In the file.
-    pub storage: Cow<'static, str>,
-    /// In memory.
-    pub resident: Cow<'static, str>,
-    /// What the kernel multiplies with.
-    pub compute: Cow<'static, str>,
-    /// What it sums in.
-    pub accumulate: Cow<'static, str>,
-    /// The kernel's name.
-    pub kernel: Cow<'static, str>,
-    /// How many tensors.
-    pub tensors: usize,
-    /// Their bytes in the file.
-    pub bytes: Bytes,
+struct PrecisionRow {
+    storage: Cow<'static, str>,
+    /// `None` where there is no kernel.
+    precision: Option<Precision>,
+    tensors: usize,
+    bytes: Bytes,
 }
 
-/// Groups the tensors that are used by what they become; `of` is the kernels' table as storage, resident, compute, accumulate, kernel.
-/// Tensors without a kernel have empty names there.
-pub fn precision_rows(model: &Model, of: impl Fn(&TensorInfo) -> Option<[&'static str; 5]>) -> Vec<PrecisionRow> {
+/// Groups the tensors that are used by what they become, the largest group first.
+fn precision_rows(model: &Model) -> Vec<PrecisionRow> {
     let mut rows: Vec<PrecisionRow> = Vec::new();
     for tensor in model.used_tensors() {
-        let (storage, names) = match of(tensor) {
-            Some(names) => (Cow::Borrowed(names[0]), names),
-            None => (tensor.dtype.name(), [""; 5]),
-        };
-        let same =
-            |row: &PrecisionRow| row.storage == storage && [&*row.resident, &row.compute, &row.accumulate, &row.kernel] == names[1..];
-        if let Some(row) = rows.iter_mut().find(|row| same(row)) {
+        let (storage, precision) = (tensor.dtype.name(), precision::of(tensor));
+        if let Some(row) = rows.iter_mut().find(|row| row.storage == storage && row.precision == precision) {
             row.tensors += 1;
             row.bytes += tensor.bytes;
             continue;
         }
-        let [_, resident, compute, accumulate, kernel] = names.map(Cow::Borrowed);
-        rows.push(PrecisionRow { storage, resident, compute, accumulate, kernel, tensors: 1, bytes: tensor.bytes });
+        rows.push(PrecisionRow { storage, precision, tensors: 1, bytes: tensor.bytes });
     }
     rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
     rows
@@ -62,11 +52,32 @@ pub struct Here {
     pub runs: RunsHere,
     /// Whether memory holds it, and if not, why; `None` where there is no plan.
     pub memory: Option<std::result::Result<(), String>>,
-    /// What each storage type becomes.
-    pub precision: Vec<PrecisionRow>,
 }
 
 impl Here {
+    /// The kernels' table and a plan, asked about a model.
+    #[must_use]
+    pub fn of(model: &Model, machine: &Machine) -> Self {
+        let runs = runs_here(model, &|tensor| precision::of(tensor).is_some());
+        let memory = model.spec.as_ref().ok().and_then(|spec| {
+            // the shortest context there is: whether the file could run here at all
+            let choice = Choice {
+                context: spec.n_ctx_train.min(KV_BLOCK_TOKENS),
+                kv: KvDtype::F16,
+                arithmetic: Arithmetic::Fast,
+                threads: machine.processors,
+            };
+            let plan = plan::plan(model, choice, machine).ok()?;
+            Some(match plan.fit {
+                Fit::Fits | Fit::Tight => Ok(()),
+                Fit::Exceeds | Fit::Impossible => {
+                    Err(format!("needs {} of memory, {} is available", plan.peak.in_memory(), plan.available.in_memory()))
+                }
+            })
+        });
+        Self { runs, memory }
+    }
+
     fn ok(&self) -> bool {
         self.runs.ok() && self.memory.as_ref().is_none_or(std::result::Result::is_ok)
     }
@@ -75,6 +86,12 @@ impl Here {
         let memory = self.memory.as_ref().and_then(|memory| memory.as_ref().err());
         [Some(&self.runs.why).filter(|why| !why.is_empty()), memory].into_iter().flatten().cloned().collect::<Vec<_>>().join("; ")
     }
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let model = prepare::open(&args.target.file)?;
+    let here = Here::of(&model, &prepare::machine());
+    show(args.target.json, &json(&model, &here), || text(&model, &here))
 }
 
 /// The object that `inspect --json` prints.
@@ -99,14 +116,14 @@ pub fn json(model: &Model, here: &Here) -> Json {
         .iter()
         .map(|share| json!({ "dtype": share.dtype.name(), "tensors": share.tensors, "bytes": share.bytes.0, "share": share.share }))
         .collect();
-    let precision: Vec<Json> = here
-        .precision
+    let precision: Vec<Json> = precision_rows(model)
         .iter()
         .map(|row| {
-            json!({
-                "storage": row.storage, "resident": row.resident, "compute": row.compute, "accumulate": row.accumulate,
-                "kernel": row.kernel, "tensors": row.tensors, "bytes": row.bytes.0,
-            })
+            let mut value = row.precision.map_or_else(|| json!({ "kernel": null }), |precision| json!(precision));
+            value["storage"] = json!(row.storage);
+            value["tensors"] = json!(row.tensors);
+            value["bytes"] = json!(row.bytes.0);
+            value
         })
         .collect();
     let runtimes: Vec<Json> =
@@ -238,15 +255,15 @@ fn write_text(out: &mut String, model: &Model, here: &Here) -> std::fmt::Result 
             share.tensors
         )?;
     }
-    if !here.precision.is_empty() {
+    let precision = precision_rows(model);
+    if !precision.is_empty() {
         writeln!(out, "\nfrom disk to sum")?;
     }
-    for row in &here.precision {
-        let path = if row.kernel.is_empty() {
-            "no kernel".to_owned()
-        } else {
-            format!("{} in memory, times {}, summed in {}, by {}", row.resident, row.compute, row.accumulate, row.kernel)
-        };
+    for row in &precision {
+        let path = row.precision.map_or_else(
+            || "no kernel yet".to_owned(),
+            |p| format!("{} in memory, times {}, summed in {}, by {}", p.resident, p.compute, p.accumulate, p.kernel),
+        );
         writeln!(out, "  {:<20} {:>10}  {path}", row.storage, row.bytes.in_memory())?;
     }
     writeln!(out, "\nmetadata")?;

@@ -1,9 +1,9 @@
-<<<<<<< HEAD
 //! The headless commands: they print, and compute nothing themselves. One file per command, over the same functions as the lanes.
 
 pub mod args;
 mod bench;
 mod fetch;
+pub mod inspect;
 mod logits;
 mod npy;
 mod perplexity;
@@ -39,7 +39,7 @@ pub fn run(command: &Command) -> ExitCode {
         }
     });
     let result = match command {
-        Command::Inspect(_) => Ok(()),
+        Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Tokenize(args) => tokenize::run(args),
@@ -105,8 +105,3 @@ fn parts_json(parts: &Parts, total: Option<Bytes>) -> Value {
     }
     Value::Object(map)
 }
-=======
-//! The headless commands: they print, and compute nothing themselves.
-
-pub mod inspect;
->>>>>>> file

@@ -14,4 +14,6 @@ mod store;
 mod store_damage;
 mod store_kill;
 mod template;
+mod theme;
 mod tokenizer;
+mod views;
