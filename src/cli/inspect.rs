@@ -206,6 +206,10 @@ pub fn text(model: &Model, here: &Here) -> String {
     out
 }
 
+fn n_tensors(n: usize) -> String {
+    if n == 1 { "1 tensor".to_owned() } else { format!("{} tensors", grouped(n as u64)) }
+}
+
 fn write_text(out: &mut String, model: &Model, here: &Here) -> std::fmt::Result {
     let file = &model.file;
     let mut facts = vec![file.format.name().to_owned()];
@@ -242,17 +246,17 @@ fn write_text(out: &mut String, model: &Model, here: &Here) -> std::fmt::Result 
     }
     writeln!(out, "\nwhere the bytes are")?;
     for part in &model.parts {
-        writeln!(out, "  {:<20} {:>10}  {} tensors", part.name, part.bytes.in_memory(), part.tensors)?;
+        writeln!(out, "  {:<20} {:>10}  {}", part.name, part.bytes.in_memory(), n_tensors(part.tensors))?;
     }
     writeln!(out, "\nstored as")?;
     for share in &model.mix {
         writeln!(
             out,
-            "  {:<20} {:>10}  {:>7}  {} tensors",
+            "  {:<20} {:>10}  {:>7}  {}",
             share.dtype.name(),
             share.bytes.in_memory(),
             percent(share.share),
-            share.tensors
+            n_tensors(share.tensors)
         )?;
     }
     let precision = precision_rows(model);
