@@ -1,17 +1,16 @@
 //! Ponder.
 
+pub mod cli;
+pub mod engine;
 pub mod error;
-pub mod memory {
-    pub mod parts;
-    pub use parts::{Part, Parts};
-}
+pub mod file;
+pub mod inspect;
+pub mod kernels;
+pub mod library;
+pub mod memory;
+pub mod message;
+pub mod state;
+pub mod store;
 pub mod units;
 pub mod view;
-pub mod message {
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct JobId(pub u64);
-}
-pub mod state {
-    pub mod slot;
-    pub use slot::Slot;
-}
+pub mod worker;

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use crate::engine::prompt::Prompt;
 use crate::engine::sampler::Sampling;
-use crate::engine::session::ModelId;
+use crate::engine::session::{Input, ModelId};
 use crate::error::Error;
 use crate::inspect::Model;
-use crate::library::fetch::Progress as FetchProgress;
+use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
 use crate::memory::Parts;
 use crate::memory::history::Sample;
 use crate::memory::plan::Plan;
 use crate::memory::probe::Machine;
+pub use crate::store::Restored;
 use crate::store::chat::{Chat, ChatId, Metrics};
 use crate::store::settings::Settings;
 use crate::units::{Bytes, TokensPerSecond};
@@ -61,6 +62,8 @@ pub enum Command {
         /// What to say to it.
         input: Input,
     },
+    /// Raise another job's stop flag, at once, whether it waits or runs. No lane.
+    Stop(JobId),
     /// Read all chats and the settings. Store lane.
     Restore,
     /// Write a chat, atomically, and forget its journal. Store lane.
@@ -102,26 +105,16 @@ pub struct Load {
 pub struct Generate {
     /// The loaded model.
     pub model: ModelId,
-    /// The chat whose last turn, empty and the assistant's, receives the text.
+    /// The chat that receives the text.
     pub chat: ChatId,
+    /// The place of the answer among its turns; for the journal.
+    pub turn: usize,
+    /// The model as it is shown beside the answer; for the journal.
+    pub label: String,
     /// What to say to the model.
     pub input: Input,
     /// How to draw the tokens.
     pub sampling: Sampling,
-}
-
-/// What is said to the model.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// Messages through the chat template.
-    Chat {
-        /// System prompt first if there is one; roles as templates name them.
-        messages: Vec<crate::engine::template::Message>,
-        /// Use the stated fallback in place of the file's template.
-        fallback_template: bool,
-    },
-    /// Text to continue.
-    Completion(String),
 }
 
 /// A fact.
@@ -162,6 +155,8 @@ pub enum Step {
         /// Bytes in all.
         total: Bytes,
     },
+    /// The model that was loaded is gone, to make room or because a job left it unsound.
+    Freed(ModelId),
     /// A download.
     Fetching(FetchProgress),
     /// Tokens of the prompt read.
@@ -207,6 +202,8 @@ pub enum Outcome {
     Restored(Box<Restored>),
     /// It is on disk.
     Saved,
+    /// The flag is up.
+    StopRaised,
     /// See [`Command::Disturb`].
     #[doc(hidden)]
     Disturbed,
@@ -231,15 +228,4 @@ pub struct Receipt {
     pub threads: usize,
     /// Whether the file's chat template works; the error says why not.
     pub template: Result<(), Error>,
-}
-
-/// What was on disk at the start.
-#[derive(Debug, Clone, Default)]
-pub struct Restored {
-    /// All chats, any order; answers that were streaming when the app ended are marked interrupted.
-    pub chats: Vec<Chat>,
-    /// The settings, or their defaults.
-    pub settings: Settings,
-    /// Files that were set aside or could not be read.
-    pub problems: Vec<Error>,
 }

@@ -18,6 +18,7 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static IN_ENGINE: Cell<bool> = const { Cell::new(false) };
+    static THREAD_NET: Cell<i64> = const { Cell::new(0) };
 }
 
 /// Install with `#[global_allocator]`; without it every figure here is `None`.
@@ -26,6 +27,7 @@ pub struct CountingAllocator;
 
 fn changed(by: i64) {
     LIVE.fetch_add(by, Ordering::Relaxed);
+    let _unless_exiting = THREAD_NET.try_with(|net| net.set(net.get() + by));
     if IN_ENGINE.try_with(Cell::get).unwrap_or(false) {
         let now = ENGINE.fetch_add(by, Ordering::Relaxed) + by;
         if by > 0 {
@@ -95,6 +97,14 @@ impl Drop for EngineScope {
     fn drop(&mut self) {
         IN_ENGINE.set(self.outer);
     }
+}
+
+/// Runs `work` and tells what this thread had allocated and not freed when it was done.
+pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Option<Bytes>) {
+    let before = THREAD_NET.get();
+    let result = work();
+    let net = u64::try_from(THREAD_NET.get() - before).unwrap_or(0);
+    (result, INSTALLED.load(Ordering::Relaxed).then_some(Bytes(net)))
 }
 
 /// Makes this thread the engine's for good: for the threads of the compute pool.

@@ -5,11 +5,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::probe::Machine;
 use super::{Part, Parts};
+use crate::error::Result;
+use crate::inspect::Model;
+use crate::inspect::spec::ModelSpec;
+use crate::kernels::precision;
 use crate::units::Bytes;
 
 /// The KV cache grows by blocks of this many tokens.
 pub const KV_BLOCK_TOKENS: usize = 256;
+
+/// Tokens of a prompt that go through the layers together: few enough that one chunk takes a fraction of a second.
+pub const PREFILL_CHUNK: usize = 64;
 
 /// How keys and values are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,4 +110,115 @@ pub struct Plan {
     pub blame: Part,
     /// The longest context that fits what is available; 0 if not even the shortest does.
     pub max_context: usize,
+}
+
+/// Plans a choice on a machine.
+///
+/// # Errors
+/// The reason why the file cannot run at all (see [`Model::spec`]).
+pub fn plan(model: &Model, choice: Choice, machine: &Machine) -> Result<Plan> {
+    let spec = model.spec.as_ref().map_err(Clone::clone)?;
+    let choice = Choice { context: choice.context.max(1), ..choice };
+    let parts = parts(model, spec, choice);
+    let (total, peak) = (total(&parts), peak(&parts));
+    let available = machine.available;
+    let fit = if peak.0 <= available.0 / 10 * 9 {
+        Fit::Fits
+    } else if peak <= available {
+        Fit::Tight
+    } else if peak <= machine.total {
+        Fit::Exceeds
+    } else {
+        Fit::Impossible
+    };
+    let blame = Part::ALL.into_iter().max_by_key(|&part| parts.get(part)).unwrap_or(Part::Weights);
+    let max_context = longest(model, spec, choice, available);
+    Ok(Plan { choice, parts, total, peak, available, fit, blame, max_context })
+}
+
+/// The parts at some forty contexts up to `max_context`, for the curve. Empty for a file that cannot run.
+#[must_use]
+pub fn curve(model: &Model, choice: Choice, max_context: usize) -> Vec<(usize, Parts)> {
+    const POINTS: usize = 40;
+    let Ok(spec) = &model.spec else { return Vec::new() };
+    let step = max_context.div_ceil(POINTS).next_multiple_of(KV_BLOCK_TOKENS);
+    (0..=max_context.div_ceil(step))
+        .map(|i| (i * step).clamp(1, max_context))
+        .map(|context| (context, parts(model, spec, Choice { context, ..choice })))
+        .collect()
+}
+
+/// What the KV cache takes when `tokens` are in it: whole blocks for every layer.
+#[must_use]
+pub fn kv_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
+    let values = tokens.next_multiple_of(KV_BLOCK_TOKENS) as u64 * (spec.n_kv_heads * spec.head_dim) as u64;
+    Bytes(2 * spec.n_layers as u64 * values * kv.bytes())
+}
+
+/// What attention reads of the cache for one token when `tokens` are in it.
+#[must_use]
+pub fn kv_read_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
+    Bytes(2 * spec.n_layers as u64 * tokens as u64 * (spec.n_kv_heads * spec.head_dim) as u64 * kv.bytes())
+}
+
+/// The rule that people use without a plan: the file and a fifth.
+#[must_use]
+pub const fn rule_of_thumb(file: Bytes) -> Bytes {
+    Bytes(file.0 + file.0 / 5)
+}
+
+fn total(parts: &Parts) -> Bytes {
+    parts.sum() - parts.staging.unwrap_or_default()
+}
+
+/// Loading holds weights, tokenizer and staging; running holds all but staging.
+fn peak(parts: &Parts) -> Bytes {
+    let loading = parts.sum() - parts.kv_cache.unwrap_or_default() - parts.activations.unwrap_or_default();
+    loading.max(total(parts))
+}
+
+fn parts(model: &Model, spec: &ModelSpec, choice: Choice) -> Parts {
+    let kv = if choice.arithmetic == Arithmetic::Exact { KvDtype::F32 } else { choice.kv };
+    let used = || model.used_tensors();
+    Parts {
+        weights: Some(used().filter_map(precision::resident_bytes).sum()),
+        kv_cache: Some(kv_bytes(spec, kv, choice.context)),
+        activations: Some(activations(spec, choice)),
+        staging: Some(used().filter(|tensor| tensor.shape.len() <= 1).map(|tensor| tensor.bytes).max().unwrap_or_default()),
+        tokenizer: Some(model.tokenizer_estimate()),
+    }
+}
+
+/// The buffers of one chunk of a prompt, all at once: an upper bound, because some take turns.
+fn activations(spec: &ModelSpec, choice: Choice) -> Bytes {
+    let l = PREFILL_CHUNK.min(choice.context) as u64;
+    let [d, ff, vocab, head_dim] = [spec.n_embd, spec.n_ff, spec.n_vocab, spec.head_dim].map(|n| n as u64);
+    let [q, kv] = [spec.n_heads * spec.head_dim, spec.n_kv_heads * spec.head_dim].map(|n| n as u64);
+    let widest = d.max(ff).max(q);
+    let rows = l * (4 * d + 2 * q + 2 * kv + 2 * ff) + l * spec.rope_dim as u64;
+    let values = match choice.arithmetic {
+        Arithmetic::Fast => {
+            // the product's transposed copy, activations rounded to at most F32, and each thread's tiles of keys and values
+            let tiles = choice.threads as u64 * (2 * 64 * head_dim + 64 + 2 * 8 * spec.n_heads as u64);
+            rows + 2 * l * widest + tiles
+        }
+        Arithmetic::Exact => {
+            // candle makes a new tensor per call: rows twice, expanded weights, and the scores of the whole context
+            let context = choice.context as u64;
+            2 * rows + 2 * (1 << 20) + vocab + context * (4 * kv + l) + 3 * spec.n_heads as u64 * l * context
+        }
+    };
+    // the head's logits and the copy that is handed out
+    Bytes(4 * (values + 2 * vocab))
+}
+
+/// The longest context, in whole blocks and up to what the model was trained for, whose peak fits.
+fn longest(model: &Model, spec: &ModelSpec, choice: Choice, available: Bytes) -> usize {
+    let fits = |context: usize| peak(&parts(model, spec, Choice { context, ..choice })) <= available;
+    let mut blocks = 0..spec.n_ctx_train.div_ceil(KV_BLOCK_TOKENS) + 1;
+    while blocks.len() > 1 {
+        let middle = blocks.start + blocks.len() / 2;
+        if fits(middle * KV_BLOCK_TOKENS) { blocks.start = middle } else { blocks.end = middle }
+    }
+    (blocks.start * KV_BLOCK_TOKENS).min(spec.n_ctx_train)
 }

@@ -29,23 +29,27 @@ pub struct ProcessMemory {
 /// Reads the figures; keeps what the system library wants kept between reads.
 #[derive(Debug)]
 pub struct Probe {
-    system: System,
+    /// `None` on a system that the library does not know: every figure is then zero.
+    system: Option<System>,
 }
 
 impl Default for Probe {
     fn default() -> Self {
-        Self { system: System::new() }
+        Self { system: System::new().ok() }
     }
 }
 
 impl Probe {
     /// The machine now.
     pub fn machine(&mut self) -> Machine {
-        self.system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-        let (mut total, mut available) = (self.system.total_memory(), self.system.available_memory());
-        if let Some(group) = self.system.cgroup_limits() {
-            total = total.min(group.total_memory);
-            available = available.min(group.free_memory);
+        let (mut total, mut available) = (0, 0);
+        if let Some(system) = &mut self.system {
+            system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+            (total, available) = (system.total_memory(), system.available_memory());
+            if let Some(group) = system.cgroup_limits() {
+                total = total.min(group.total_memory);
+                available = available.min(group.free_memory);
+            }
         }
         Machine { total: Bytes(total), available: Bytes(available), processors: std::thread::available_parallelism().map_or(1, Into::into) }
     }
@@ -55,10 +59,10 @@ impl Probe {
         if let Some(memory) = from_proc() {
             return memory;
         }
-        let Ok(pid) = sysinfo::get_current_pid() else { return ProcessMemory::default() };
+        let (Some(system), Ok(pid)) = (&mut self.system, sysinfo::get_current_pid()) else { return ProcessMemory::default() };
         let refresh = ProcessRefreshKind::nothing().with_memory();
-        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, refresh);
-        let resident = self.system.process(pid).map_or(0, sysinfo::Process::memory);
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, refresh);
+        let resident = system.process(pid).map_or(0, sysinfo::Process::memory);
         ProcessMemory { resident: Bytes(resident), resident_peak: None }
     }
 }

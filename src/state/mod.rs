@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::engine::prompt::Prompt;
 use crate::inspect::Model;
-use crate::library::fetch::Progress as FetchProgress;
+use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
 use crate::memory::history::History;
 use crate::memory::plan::{self, Choice, Plan};
@@ -137,6 +137,7 @@ pub struct State {
     pub settings: Settings,
     /// Messages at the top right.
     pub notices: Notices,
+    promised: Option<(Arc<Model>, Plan)>,
     picking: Option<JobId>,
     saving: Option<JobId>,
     settings_dirty: bool,
@@ -167,6 +168,7 @@ impl State {
             memory: History::default(),
             settings: Settings::default(),
             notices: Notices::default(),
+            promised: None,
             picking: None,
             saving: None,
             settings_dirty: false,
@@ -225,14 +227,20 @@ impl State {
             arithmetic: plan::Arithmetic::Fast,
             threads: self.threads(),
         };
-        match plan::plan(model, choice, &self.machine) {
+        match plan::plan(model, choice, &self.planning_machine()) {
             Ok(plan) if plan.max_context >= plan::KV_BLOCK_TOKENS => Choice { context: choice.context.min(plan.max_context), ..choice },
             _ => choice,
         }
     }
 
+    /// The machine as a plan may count on it: what the loaded model holds would be free for the next one.
+    fn planning_machine(&self) -> Machine {
+        let held = self.loaded.as_ref().map_or(Bytes(0), |loaded| loaded.receipt.charged.sum());
+        Machine { available: (self.machine.available + held).min(self.machine.total), ..self.machine }
+    }
+
     fn replan(&mut self) {
-        let machine = self.machine;
+        let machine = self.planning_machine();
         if let Slot::Ready(opened) = &mut self.opened
             && let Ok(plan) = &opened.plan
         {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::engine::metrics::{Metrics, StopReason};
 use crate::engine::sampler::Sampling;
 use crate::units::TokensPerSecond;
 
@@ -31,69 +32,17 @@ pub enum Role {
     Assistant,
 }
 
-/// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// The model ended its turn.
-    EndOfTurn,
-    /// The limit on new tokens.
-    MaxTokens,
-    /// One of the stop strings.
-    StopString,
-    /// No position is left in the context.
-    ContextFull,
-    /// The person stopped it.
-    Cancelled,
-    /// The app ended or the engine failed before the answer did.
-    Interrupted,
-}
-
-impl StopReason {
-    /// The key in JSON.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::EndOfTurn => "end_of_turn",
-            Self::MaxTokens => "max_tokens",
-            Self::StopString => "stop_string",
-            Self::ContextFull => "context_full",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// The words under an answer.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::EndOfTurn => "end of turn",
-            Self::MaxTokens => "token limit reached",
-            Self::StopString => "stop string",
-            Self::ContextFull => "context full",
-            Self::Cancelled => "stopped",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// What was measured while an answer was made.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Tokens of the whole prompt.
-    pub prompt_tokens: usize,
-    /// How many of them were already in the cache from the turn before.
-    pub reused_tokens: usize,
-    /// Tokens generated.
-    pub generated_tokens: usize,
-    /// Speed of reading the part of the prompt that was new.
-    pub prefill: TokensPerSecond,
-    /// Speed of generation.
-    pub decode: TokensPerSecond,
-    /// Seconds from the order to the first token.
-    pub first_token_seconds: f64,
-    /// Why it ended.
-    pub stop_reason: StopReason,
+impl Metrics {
+    /// Of an answer that ended with the app or with a failure: nothing was measured.
+    pub const INTERRUPTED: Self = Self {
+        prompt_tokens: 0,
+        reused_tokens: 0,
+        generated_tokens: 0,
+        prefill: TokensPerSecond(0.0),
+        decode: TokensPerSecond(0.0),
+        first_token_seconds: 0.0,
+        stop_reason: StopReason::Interrupted,
+    };
 }
 
 /// One message.
@@ -137,4 +86,35 @@ pub struct Chat {
     /// The messages, oldest first.
     #[serde(default)]
     pub turns: Vec<Turn>,
+}
+
+impl Turn {
+    /// Whether it is an answer without an end: while it streams, or when nobody was left to end it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.role == Role::Assistant && self.metrics.is_none()
+    }
+}
+
+impl Chat {
+    /// A chat without messages.
+    #[must_use]
+    pub fn new(id: ChatId) -> Self {
+        Self {
+            id,
+            title: String::new(),
+            changed: 0,
+            mode: Mode::default(),
+            system: String::new(),
+            sampling: Sampling::default(),
+            draft: String::new(),
+            turns: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing in it to keep: no message and no draft.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.draft.is_empty()
+    }
 }

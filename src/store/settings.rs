@@ -66,3 +66,23 @@ impl Default for Settings {
         }
     }
 }
+
+impl Settings {
+    /// The same with every number in the range in which the app can be used.
+    #[must_use]
+    pub fn usable(mut self) -> Self {
+        let defaults = Self::default();
+        let within = |value: f32, low: f32, high: f32, default: f32| if value.is_finite() { value.clamp(low, high) } else { default };
+        self.threads = self.threads.filter(|&threads| threads > 0);
+        self.scale = within(self.scale, 0.5, 4.0, defaults.scale);
+        self.side_panel_width = within(self.side_panel_width, 120.0, 2000.0, defaults.side_panel_width);
+        self.chat_list_width = within(self.chat_list_width, 120.0, 2000.0, defaults.chat_list_width);
+        self.window = self.window.filter(|window| window.width.is_finite() && window.height.is_finite()).map(|window| Window {
+            width: window.width.clamp(320.0, 16_384.0),
+            height: window.height.clamp(240.0, 16_384.0),
+            position: window.position.filter(|(x, y)| x.abs() <= 65_536.0 && y.abs() <= 65_536.0),
+            maximized: window.maximized,
+        });
+        self
+    }
+}

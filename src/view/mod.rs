@@ -1,10 +1,32 @@
 //! What is on the screen. Views read the state and push wishes; they never compute, change or wait for anything.
 
+pub mod chat;
 pub mod fonts;
+pub mod frame;
 pub mod glossary;
 pub mod icons;
+pub mod memory;
 pub mod theme;
 pub mod widgets;
+
+use crate::state::{Action, State};
+
+/// The wishes of one frame, in the order in which they were made.
+#[derive(Debug, Default)]
+pub struct Actions(pub Vec<Action>);
+
+impl Actions {
+    /// Adds a wish.
+    pub fn push(&mut self, action: Action) {
+        self.0.push(action);
+    }
+}
+
+/// A piece of the screen. What it keeps in itself is of the screen only: where it is scrolled to, what is open.
+pub trait View {
+    /// Draws the state and pushes what the person wished.
+    fn ui(&mut self, ui: &mut egui::Ui, state: &State, actions: &mut Actions);
+}
 
 /// Fonts and both themes. Call once per context.
 pub fn install(ctx: &egui::Context) {

@@ -1,3 +1,17 @@
 //! The one test binary of the suite: a module per subject.
 
+mod support;
+
+mod chat_view;
+mod fetch;
+mod gguf;
+mod gguf_lies;
+mod memory_view;
+mod prompt;
+mod scan;
+mod store;
+mod store_damage;
+mod store_kill;
+mod template;
 mod theme;
+mod tokenizer;

@@ -112,7 +112,7 @@ impl Cutter<'_> {
                 code.push_str(dedented(line, 4));
                 return;
             }
-            Open::Indented { .. } => self.close(start),
+            Open::Indented { .. } => self.close(),
             _ => {}
         }
         if let Some((sign, count, language)) = opens(line) {

@@ -27,7 +27,7 @@ impl Completion {
             self.shown = Some(shown);
         }
         let palette = theme::palette(ui);
-        let generated = theme::mix(palette.surface, palette.accent, 0.14);
+        let generated = theme::mix(palette.surface, palette.ink, 0.10);
         let looks = [Look { color: palette.ink, background: Color32::TRANSPARENT }, Look { color: palette.ink, background: generated }];
         ScrollArea::vertical().id_salt(("completion", &chat.id.0)).auto_shrink(false).stick_to_bottom(true).show(ui, |ui| {
             column(ui, |ui| {

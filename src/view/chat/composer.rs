@@ -126,7 +126,7 @@ impl Composer {
 }
 
 fn field_id(chat: &ChatId) -> Id {
-    Id::new(("message", &chat.0))
+    Id::unique(("message", &chat.0))
 }
 
 /// Whether Enter was pressed without Shift.

@@ -126,7 +126,7 @@ impl ChatList {
 }
 
 fn menu_id(chat: &Chat) -> egui::Id {
-    egui::Id::new(("chat menu", &chat.id.0))
+    egui::Id::unique(("chat menu", &chat.id.0))
 }
 
 fn title(chat: &Chat) -> &str {

@@ -144,7 +144,7 @@ fn code(ui: &mut Ui, language: &str, text: &str, whole: &str, first: bool) {
 
 /// A sign that puts `text` on the clipboard and shows that it did as long as the pointer stays.
 pub fn copy(ui: &mut Ui, name: &str, text: &str) {
-    let done_id = ui.id().with((name, "copied"));
+    let done_id = ui.scope_id().with((name, "copied"));
     let done = ui.data(|data| data.get_temp::<bool>(done_id)).unwrap_or_default();
     let response = widgets::icon_button(ui, if done { icons::CHECK } else { icons::COPY }, if done { "Copied" } else { name });
     if response.clicked() {

@@ -87,7 +87,7 @@ impl SidePanel {
             let wrong = !self.seed.is_empty() && self.seed.parse::<u64>().is_err();
             let color = if wrong { theme::palette(ui).danger } else { theme::ink(ui) };
             let edit = TextEdit::singleline(&mut self.seed).hint_text("random").desired_width(92.0).char_limit(20);
-            let edit = edit.font(egui::TextStyle::Monospace).text_color(color).horizontal_align(egui::Align::Max).margin(Margin::symmetric(8, 5));
+            let edit = edit.font(egui::TextStyle::Monospace).text_color(color).align(egui::Align2::RIGHT_CENTER).margin(Margin::symmetric(8, 5));
             let response = ui.add(edit).labelled_by(label);
             let response = if wrong { response.on_hover_text("A seed is a whole number from 0 to 18,446,744,073,709,551,615.") } else { response };
             if response.changed() && (self.seed.is_empty() || self.seed.parse::<u64>().is_ok()) {

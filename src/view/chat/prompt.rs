@@ -67,7 +67,7 @@ impl PromptView {
         let palette = theme::palette(ui);
         let looks = [
             Look { color: palette.ink, background: Color32::TRANSPARENT },
-            Look { color: palette.ink, background: palette.selected() },
+            Look { color: palette.ink, background: palette.control_hovered() },
         ];
         ScrollArea::vertical().id_salt("prompt").auto_shrink(false).show(ui, |ui| {
             self.pieces.ui(ui, &egui::FontId::monospace(13.0), 20.0, &looks);

@@ -37,7 +37,7 @@ impl Transcript {
             scroll = scroll.vertical_scroll_offset(f32::MAX);
         }
         let shown = scroll.show(ui, |ui| column(ui, |ui| self.turns(ui, state, actions)));
-        let below = shown.content_size.y - shown.inner_rect.height() - shown.state.offset().y;
+        let below = shown.content_size.y - shown.inner_rect.height() - shown.state.clamped_offset().y;
         if below > NEAR && self.to_newest(ui, shown.inner_rect) {
             self.jump = true;
             ui.ctx().request_repaint();

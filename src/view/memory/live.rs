@@ -51,7 +51,7 @@ fn strip(ui: &mut Ui, history: &History, name: &str, series: &[Series], planned:
     let palette = theme::palette(ui);
     let (hairline, secondary, ink) = (palette.hairline(), palette.secondary, palette.ink);
     let highest = points.iter().flatten().map(|point| point[1]).fold(planned.map_or(0.0, Bytes::as_f64), f64::max);
-    let group = Id::new("live memory");
+    let group = Id::unique("live memory");
     let labels: Vec<(String, String)> = series.iter().map(|series| (series.name.to_owned(), series.truth.to_owned())).collect();
     let plot = Plot::new(("strip", name))
         .height(if last { HEIGHT + 18.0 } else { HEIGHT })

@@ -1,0 +1,250 @@
+//! The command line as data. What the words mean is decided in the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::memory::plan::KvDtype;
+
+/// Runs local AI models and lets you look inside them.
+///
+/// Without a command the window opens; with a file it opens that file. FILE is a path, or the word `starter` for the starter model,
+/// which is fetched if it isn't there (`./starter` is a file of that name).
+#[derive(Debug, Parser)]
+#[command(name = "ponder", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// The model to open and load; `starter` for the starter model.
+    pub files: Vec<PathBuf>,
+    /// How the window is drawn.
+    #[arg(long, value_enum, default_value_t = Renderer::Auto)]
+    pub renderer: Renderer,
+    /// What to do without a window.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// See [`Cli::renderer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Renderer {
+    /// wgpu, or glow where that fails.
+    Auto,
+    /// Vulkan, Metal, DX12 or GLES through wgpu.
+    Wgpu,
+    /// OpenGL through glow.
+    Glow,
+}
+
+/// The headless commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What a file is: format, tensors, metadata, and whether it runs here.
+    Inspect(Inspect),
+    /// What loading a model would cost in memory.
+    Plan(Plan),
+    /// Answer a prompt.
+    Run(Run),
+    /// Cut a text into the model's tokens.
+    Tokenize(Tokenize),
+    /// Score tokens: the logits at their positions.
+    Logits(Logits),
+    /// Measure the speed of reading a prompt and of generating.
+    Bench(Bench),
+    /// Perplexity over a text, by the protocol of llama-perplexity.
+    Perplexity(Perplexity),
+    /// Get the starter model into the models folder and print its path.
+    Fetch(Fetch),
+}
+
+/// A file and how to print.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// A model file, any of its shards, its folder, or the word `starter`.
+    pub file: PathBuf,
+    /// Print exactly one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a model is run.
+#[derive(Debug, Args)]
+pub struct Running {
+    /// Compute threads; all processors by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Exact arithmetic: everything in F32.
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// The KV cache's type as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kv {
+    /// Two bytes a value.
+    F16,
+    /// Four bytes a value.
+    F32,
+}
+
+impl From<Kv> for KvDtype {
+    fn from(kv: Kv) -> Self {
+        match kv {
+            Kv::F16 => Self::F16,
+            Kv::F32 => Self::F32,
+        }
+    }
+}
+
+/// `ponder inspect`
+#[derive(Debug, Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `ponder plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub target: Target,
+    /// Tokens the context can hold; what the model was trained for, up to 8,192, by default.
+    #[arg(long)]
+    pub context: Option<usize>,
+    /// How keys and values are stored.
+    #[arg(long, value_enum, default_value_t = Kv::F16)]
+    pub kv: Kv,
+}
+
+/// `ponder run`
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub running: Running,
+    /// What to say to the model.
+    #[arg(long)]
+    pub prompt: String,
+    /// A system prompt.
+    #[arg(long)]
+    pub system: Option<String>,
+    /// The most tokens the answer may have.
+    #[arg(long)]
+    pub max_tokens: Option<usize>,
+    /// 0 takes the most probable token each time.
+    #[arg(long)]
+    pub temperature: Option<f64>,
+    /// Keep the K most probable tokens.
+    #[arg(long)]
+    pub top_k: Option<usize>,
+    /// Keep the most probable tokens that add up to this.
+    #[arg(long)]
+    pub top_p: Option<f64>,
+    /// Drop tokens less probable than this share of the best.
+    #[arg(long)]
+    pub min_p: Option<f64>,
+    /// Divide the logits of tokens seen lately.
+    #[arg(long)]
+    pub repeat_penalty: Option<f32>,
+    /// The same seed gives the same answer.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// A text that ends the answer; may be given more than once.
+    #[arg(long)]
+    pub stop: Vec<String>,
+    /// Tokens the context can hold.
+    #[arg(long)]
+    pub context: Option<usize>,
+    /// How keys and values are stored (F16 by default).
+    #[arg(long, value_enum, conflicts_with = "exact")]
+    pub kv: Option<Kv>,
+    /// Continue the prompt as it is, without the chat template.
+    #[arg(long, conflicts_with = "system")]
+    pub raw: bool,
+}
+
+/// `ponder tokenize`
+#[derive(Debug, Args)]
+pub struct Tokenize {
+    #[command(flatten)]
+    pub target: Target,
+    /// A file with the text, UTF-8.
+    #[arg(long)]
+    pub text_file: PathBuf,
+    /// Let special tokens in the text be special.
+    #[arg(long)]
+    pub special: bool,
+}
+
+/// `ponder logits`
+#[derive(Debug, Args)]
+pub struct Logits {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub running: Running,
+    /// Token ids, separated by commas.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub tokens: Vec<u32>,
+    /// The logits of all positions, not only the last.
+    #[arg(long)]
+    pub all: bool,
+    /// Keep only the last N positions.
+    #[arg(long)]
+    pub last: Option<usize>,
+    /// Feed one token at a time through the cache.
+    #[arg(long)]
+    pub step: bool,
+    /// How many of the highest logits to print.
+    #[arg(long, default_value_t = 10)]
+    pub top: usize,
+    /// Write the logits as F32 [positions, vocabulary] to this .npy file.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// `ponder bench`
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub running: Running,
+    /// Tokens of the prompt.
+    #[arg(long, default_value_t = 512)]
+    pub prompt: usize,
+    /// Tokens to generate.
+    #[arg(long, default_value_t = 128)]
+    pub generate: usize,
+    /// Tokens in the cache before the prompt.
+    #[arg(long, default_value_t = 0)]
+    pub depth: usize,
+    /// How often to measure.
+    #[arg(long, default_value_t = 5)]
+    pub repeat: usize,
+}
+
+/// `ponder perplexity`
+#[derive(Debug, Args)]
+pub struct Perplexity {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub running: Running,
+    /// A file with the text, UTF-8.
+    #[arg(long)]
+    pub text_file: PathBuf,
+    /// Tokens of a chunk; the second half of each is scored.
+    #[arg(long, default_value_t = 512)]
+    pub chunk: usize,
+}
+
+/// `ponder fetch`
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Which model.
+    #[arg(default_value = "smollm2", value_parser = ["smollm2", "starter"])]
+    pub name: String,
+    /// Print exactly one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}

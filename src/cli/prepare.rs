@@ -1,0 +1,81 @@
+//! From a word on the command line to a model that is open, planned and loaded.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::args::Running;
+use super::{fetch, go_on};
+use crate::engine::session::Session;
+use crate::error::{Error, Result};
+use crate::file::ModelFile;
+use crate::inspect::Model;
+use crate::kernels::pool::Pool;
+use crate::library::{Folders, starter};
+use crate::memory::ledger::Ledger;
+use crate::memory::plan::{self, Arithmetic, Choice, KvDtype, Plan};
+use crate::memory::probe::{Machine, Probe};
+
+/// The path that a `FILE` argument means; the starter model is fetched if it isn't there.
+pub fn resolve(file: &Path) -> Result<PathBuf> {
+    if file.as_os_str() != starter::WORD {
+        return Ok(file.to_owned());
+    }
+    let folders = Folders::from_process()?;
+    starter::path_if_present(&folders).map_or_else(|| fetch::fetch(&folders), Ok)
+}
+
+/// Reads a file's header.
+pub fn open(file: &Path) -> Result<Model> {
+    Ok(Model::read(ModelFile::open(&resolve(file)?)?))
+}
+
+/// The machine now.
+pub fn machine() -> Machine {
+    Probe::default().machine()
+}
+
+/// The context that is used when none is given: what the model was trained for, up to 8,192.
+pub fn default_context(model: &Model) -> Result<usize> {
+    Ok(model.spec.as_ref().map_err(Clone::clone)?.n_ctx_train.min(8_192))
+}
+
+/// What `running`, a context and a cache type choose.
+pub fn choice(running: &Running, context: usize, kv: KvDtype) -> Choice {
+    Choice {
+        context: context.max(1),
+        kv,
+        arithmetic: if running.exact { Arithmetic::Exact } else { Arithmetic::Fast },
+        threads: running.threads.unwrap_or_else(|| machine().processors).clamp(1, 256),
+    }
+}
+
+/// A loaded model and what it took.
+pub struct Loaded {
+    pub session: Session,
+    pub plan: Plan,
+    pub seconds: f64,
+}
+
+/// Loads a model as chosen; one that the machine cannot hold is refused.
+pub fn load(model: &Model, choice: Choice) -> Result<Loaded> {
+    let started = Instant::now();
+    let trained = model.spec.as_ref().map_err(Clone::clone)?.n_ctx_train;
+    if choice.context > trained {
+        let what = format!("a context of {} tokens", choice.context);
+        return Err(Error::unsupported(what, format!("the model was trained for {trained}; ask for at most that many")));
+    }
+    let plan = plan::plan(model, choice, &machine())?;
+    let pool = Arc::new(Pool::new(choice.threads)?);
+    let session = Session::load(model, &plan, false, pool, &Ledger::default(), &mut |_| go_on())?;
+    Ok(Loaded { session, plan, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Reads a UTF-8 text.
+pub fn text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| Error::open(path, error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = format!("byte {}", error.utf8_error().valid_up_to());
+        Error::format(path, at, "UTF-8 text", "bytes that are not UTF-8")
+    })
+}

@@ -1,0 +1,48 @@
+//! What a forward pass asks of an arithmetic.
+//!
+//! Activations are matrices `[l, width]` of F32, one row per token. Weights and cache are the same for every arithmetic; how they are
+//! multiplied is not. Nothing here knows an architecture.
+
+use std::ops::Range;
+
+use super::cache::KvCache;
+use super::rope::Rotation;
+use crate::error::Result;
+use crate::kernels::attention::Heads;
+use crate::kernels::weight::{Vector, Weight};
+
+/// An arithmetic.
+pub trait Compute {
+    /// Activations, `[l, width]`.
+    type Tensor;
+
+    /// Rows of the table, one per token: `[l, cols]`.
+    ///
+    /// # Errors
+    /// Every call fails only where the arithmetic itself does.
+    fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Self::Tensor>;
+    /// `x · wᵀ + bias`: `[l, cols] → [l, rows]`.
+    fn linear(&mut self, x: &Self::Tensor, w: &Weight, bias: Option<&Vector>) -> Result<Self::Tensor>;
+    /// `x · weight / rms(x)` by rows.
+    fn rms_norm(&mut self, x: &Self::Tensor, weight: &Vector, eps: f32) -> Result<Self::Tensor>;
+    /// Rotates the heads of each row by its position.
+    fn rotate(&mut self, x: Self::Tensor, head_dim: usize, rotation: &Rotation) -> Result<Self::Tensor>;
+    /// Appends `k` and `v` (`[l, kv_dim]`) to this layer of the cache at `start` and attends causally: `[l, q_dim]`.
+    fn attend(
+        &mut self,
+        q: &Self::Tensor,
+        k: &Self::Tensor,
+        v: &Self::Tensor,
+        cache: &mut KvCache,
+        layer: usize,
+        heads: Heads,
+    ) -> Result<Self::Tensor>;
+    /// `silu(gate) · up`.
+    fn silu_mul(&mut self, gate: Self::Tensor, up: &Self::Tensor) -> Result<Self::Tensor>;
+    /// `x + y`.
+    fn add(&mut self, x: Self::Tensor, y: &Self::Tensor) -> Result<Self::Tensor>;
+    /// Some of the rows.
+    fn rows(&mut self, x: &Self::Tensor, rows: Range<usize>) -> Result<Self::Tensor>;
+    /// Appends the values, row-major, to `out`.
+    fn read(&mut self, x: &Self::Tensor, out: &mut Vec<f32>) -> Result<()>;
+}

@@ -1,0 +1,104 @@
+//! The fast arithmetic: the kernels on buffers of an arena, activations rounded to 8 bits before each product.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::arena::{Arena, Buffer};
+use super::cache::{KvCache, LayerView};
+use super::compute::Compute;
+use super::rope::Rotation;
+use crate::error::Result;
+use crate::kernels::attention::{Heads, attend};
+use crate::kernels::elementwise;
+use crate::kernels::matmul::Scratch;
+use crate::kernels::pool::Pool;
+use crate::kernels::weight::{Vector, Weight};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Fast {
+    pool: Arc<Pool>,
+    arena: Arena,
+    scratch: Scratch,
+}
+
+impl Fast {
+    /// The arithmetic on this pool.
+    #[must_use]
+    pub fn new(pool: Arc<Pool>) -> Self {
+        Self { pool, arena: Arena::default(), scratch: Scratch::default() }
+    }
+
+    fn copy(&self, x: &Buffer, rows: Range<usize>) -> Buffer {
+        let mut out = self.arena.zeroed(rows.len(), x.width());
+        out.copy_from_slice(&x[rows.start * x.width()..rows.end * x.width()]);
+        out
+    }
+}
+
+impl Compute for Fast {
+    type Tensor = Buffer;
+
+    fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Buffer> {
+        let mut x = self.arena.zeroed(tokens.len(), table.cols());
+        for (row, &token) in x.chunks_mut(table.cols()).zip(tokens) {
+            table.dequantize(token as usize, row);
+        }
+        Ok(x)
+    }
+
+    fn linear(&mut self, x: &Buffer, w: &Weight, bias: Option<&Vector>) -> Result<Buffer> {
+        let mut out = self.arena.zeroed(x.l(), w.rows());
+        w.matmul(&self.pool, &mut self.scratch, x, &mut out);
+        if let Some(bias) = bias {
+            elementwise::add_to_rows(&mut out, bias.values());
+        }
+        Ok(out)
+    }
+
+    fn rms_norm(&mut self, x: &Buffer, weight: &Vector, eps: f32) -> Result<Buffer> {
+        let mut out = self.copy(x, 0..x.l());
+        elementwise::rms_norm(&mut out, weight.values(), eps);
+        Ok(out)
+    }
+
+    fn rotate(&mut self, mut x: Buffer, head_dim: usize, rotation: &Rotation) -> Result<Buffer> {
+        let (width, pairs) = (x.width(), rotation.pairs);
+        let angles = rotation.cos.chunks(pairs).zip(rotation.sin.chunks(pairs));
+        for (row, (cos, sin)) in x.chunks_mut(width).zip(angles) {
+            elementwise::rotate(row, head_dim, rotation.pairing, cos, sin);
+        }
+        Ok(x)
+    }
+
+    fn attend(&mut self, q: &Buffer, k: &Buffer, v: &Buffer, cache: &mut KvCache, layer: usize, heads: Heads) -> Result<Buffer> {
+        let start = cache.len();
+        cache.write(layer, k, v);
+        let mut out = self.arena.zeroed(q.l(), q.width());
+        match cache.layer(layer) {
+            LayerView::F16(kv) => attend(&self.pool, heads, q, &kv, start, &mut out),
+            LayerView::F32(kv) => attend(&self.pool, heads, q, &kv, start, &mut out),
+        }
+        Ok(out)
+    }
+
+    fn silu_mul(&mut self, mut gate: Buffer, up: &Buffer) -> Result<Buffer> {
+        let (width, up): (usize, &[f32]) = (gate.width(), up);
+        self.pool.chunks(&mut gate, width, |i, row| elementwise::silu_mul(row, &up[i * width..][..row.len()]));
+        Ok(gate)
+    }
+
+    fn add(&mut self, mut x: Buffer, y: &Buffer) -> Result<Buffer> {
+        elementwise::add(&mut x, y);
+        Ok(x)
+    }
+
+    fn rows(&mut self, x: &Buffer, rows: Range<usize>) -> Result<Buffer> {
+        Ok(self.copy(x, rows))
+    }
+
+    fn read(&mut self, x: &Buffer, out: &mut Vec<f32>) -> Result<()> {
+        out.extend_from_slice(x);
+        Ok(())
+    }
+}

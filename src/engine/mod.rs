@@ -1,0 +1,27 @@
+//! The model, alive: it knows no channel and no screen.
+//!
+//! [`decoder`] is one forward pass, driven by the file's spec and generic over [`compute::Compute`]: [`fast`] runs the kernels,
+//! [`reference`] the same calls on candle tensors in F32. [`session`] holds what a loaded model needs to answer: decoder, cache,
+//! tokenizer, template; [`generate`] pulls tokens from it.
+
+pub mod arena;
+pub mod cache;
+pub mod compute;
+pub mod decoder;
+pub mod fast;
+pub mod generate;
+pub mod guard;
+pub mod jinja;
+pub mod metrics;
+pub mod pretokenizer;
+pub mod prompt;
+pub mod reference;
+pub mod rope;
+pub mod runner;
+pub mod sampler;
+pub mod session;
+pub mod stream;
+pub mod template;
+pub mod tokenizer;
+pub mod vocabulary;
+pub mod weights;

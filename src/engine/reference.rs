@@ -1,0 +1,162 @@
+//! The exact arithmetic: candle tensors in F32, weights dequantized as they are read.
+//!
+//! It rounds nothing but to F32 and is the oracle of the kernels. Weights stay packed in memory and are expanded a few rows at a time,
+//! so `--exact` needs no more memory than the fast path and its activations.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::{D, Device, IndexOp as _, Tensor};
+
+use super::cache::{KvCache, LayerView};
+use super::compute::Compute;
+use super::rope::Rotation;
+use crate::error::{Error, Result};
+use crate::kernels::attention::{Heads, KvValue, KvView};
+use crate::kernels::elementwise::Pairing;
+use crate::kernels::pool::Pool;
+use crate::kernels::weight::{Vector, Weight};
+
+/// Values expanded at a time: 4 MiB of F32.
+const EXPANDED: usize = 1 << 20;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Reference {
+    pool: Arc<Pool>,
+}
+
+impl Reference {
+    /// The arithmetic on this pool.
+    #[must_use]
+    pub const fn new(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
+    /// Rows of a weight as a tensor `[rows, cols]`.
+    fn expand(&self, w: &Weight, rows: Range<usize>) -> Result<Tensor> {
+        let cols = w.cols();
+        let mut values = vec![0.0f32; rows.len() * cols];
+        let per_task = 16;
+        self.pool.chunks(&mut values, per_task * cols, |task, part| w.dequantize(rows.start + task * per_task, part));
+        Ok(Tensor::from_vec(values, (rows.len(), cols), &Device::Cpu)?)
+    }
+}
+
+fn values_of(x: &Tensor) -> Result<Vec<f32>> {
+    Ok(x.flatten_all()?.to_vec1()?)
+}
+
+fn vector(v: &Vector) -> Result<Tensor> {
+    Ok(Tensor::from_slice(v.values(), v.values().len(), &Device::Cpu)?)
+}
+
+/// The first `len` rows of a layer, `[len, kv_dim]` each.
+fn gather<T: KvValue>(kv: &KvView<'_, T>, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> {
+    let tensor = |blocks: &[&[T]]| -> Result<Tensor> {
+        let mut values = vec![0.0f32; len * kv_dim];
+        for (part, block) in values.chunks_mut(kv.block_tokens * kv_dim).zip(blocks) {
+            T::widen(&block[..part.len()], part);
+        }
+        Ok(Tensor::from_vec(values, (len, kv_dim), &Device::Cpu)?)
+    };
+    Ok((tensor(&kv.keys)?, tensor(&kv.values)?))
+}
+
+impl Compute for Reference {
+    type Tensor = Tensor;
+
+    fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Tensor> {
+        let mut values = vec![0.0f32; tokens.len() * table.cols()];
+        for (row, &token) in values.chunks_mut(table.cols()).zip(tokens) {
+            table.dequantize(token as usize, row);
+        }
+        Ok(Tensor::from_vec(values, (tokens.len(), table.cols()), &Device::Cpu)?)
+    }
+
+    fn linear(&mut self, x: &Tensor, w: &Weight, bias: Option<&Vector>) -> Result<Tensor> {
+        let step = (EXPANDED / w.cols()).max(1);
+        let mut parts = Vec::with_capacity(w.rows().div_ceil(step));
+        for first in (0..w.rows()).step_by(step) {
+            let expanded = self.expand(w, first..w.rows().min(first + step))?.t()?;
+            parts.push(self.pool.install(|| x.matmul(&expanded))?);
+        }
+        let out = Tensor::cat(&parts, 1)?;
+        match bias {
+            Some(bias) => Ok(out.broadcast_add(&vector(bias)?)?),
+            None => Ok(out),
+        }
+    }
+
+    fn rms_norm(&mut self, x: &Tensor, weight: &Vector, eps: f32) -> Result<Tensor> {
+        let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
+        Ok(x.broadcast_div(&scale)?.broadcast_mul(&vector(weight)?)?)
+    }
+
+    fn rotate(&mut self, x: Tensor, head_dim: usize, rotation: &Rotation) -> Result<Tensor> {
+        let (l, width) = x.dims2()?;
+        let pairs = rotation.pairs;
+        let angles = |values: &[f32]| -> Result<Tensor> { Ok(Tensor::from_slice(values, (l, 1, pairs), &Device::Cpu)?) };
+        let (cos, sin) = (angles(&rotation.cos)?, angles(&rotation.sin)?);
+        let heads = x.reshape((l, width / head_dim, head_dim))?;
+        let (turned, rest) = (heads.narrow(2, 0, 2 * pairs)?, heads.narrow(2, 2 * pairs, head_dim - 2 * pairs)?);
+        // `a` and `b` are the two coordinates of each pair.
+        let split = match rotation.pairing {
+            Pairing::Neighbours => turned.reshape((l, width / head_dim, pairs, 2))?.transpose(2, 3)?.contiguous()?,
+            Pairing::Halves => turned.contiguous()?.reshape((l, width / head_dim, 2, pairs))?,
+        };
+        let (a, b) = (split.i((.., .., 0))?, split.i((.., .., 1))?);
+        let x = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
+        let y = (a.broadcast_mul(&sin)? + b.broadcast_mul(&cos)?)?;
+        let joined = match rotation.pairing {
+            Pairing::Neighbours => Tensor::stack(&[x, y], 3)?.reshape((l, width / head_dim, 2 * pairs))?,
+            Pairing::Halves => Tensor::cat(&[x, y], 2)?,
+        };
+        Ok(Tensor::cat(&[joined, rest], 2)?.reshape((l, width))?)
+    }
+
+    fn attend(&mut self, q: &Tensor, k: &Tensor, v: &Tensor, cache: &mut KvCache, layer: usize, heads: Heads) -> Result<Tensor> {
+        let Heads { n_heads, n_kv_heads, head_dim } = heads;
+        let (l, start) = (q.dim(0)?, cache.len());
+        let (len, kv_dim) = (start + l, n_kv_heads * head_dim);
+        cache.write(layer, &values_of(k)?, &values_of(v)?);
+        let (keys, values) = match cache.layer(layer) {
+            LayerView::F16(kv) => gather(&kv, kv_dim, len)?,
+            LayerView::F32(kv) => gather(&kv, kv_dim, len)?,
+        };
+        // Heads of one group read the same keys: they become rows of one product.
+        let by_head = |x: &Tensor| -> Result<Tensor> { Ok(x.reshape((len, n_kv_heads, head_dim))?.transpose(0, 1)?.contiguous()?) };
+        let (keys, values) = (by_head(&keys)?, by_head(&values)?);
+        let queries = q.reshape((l, n_heads, head_dim))?.transpose(0, 1)?.contiguous()?;
+        let queries = queries.reshape((n_kv_heads, n_heads / n_kv_heads * l, head_dim))?;
+        let mask: Vec<f32> =
+            (0..l).flat_map(|i| (0..len).map(move |j| if j <= start + i { 0.0 } else { f32::NEG_INFINITY })).collect();
+        let mask = Tensor::from_vec(mask, (1, 1, l, len), &Device::Cpu)?;
+        #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
+        let scale = 1.0 / (head_dim as f64).sqrt();
+        self.pool.install(|| {
+            let scores = (queries.matmul(&keys.transpose(1, 2)?)? * scale)?;
+            let scores = scores.reshape((n_kv_heads, n_heads / n_kv_heads, l, len))?.broadcast_add(&mask)?;
+            let weights = candle_nn::ops::softmax_last_dim(&scores)?.reshape((n_kv_heads, n_heads / n_kv_heads * l, len))?;
+            let out = weights.matmul(&values)?.reshape((n_heads, l, head_dim))?;
+            out.transpose(0, 1)?.reshape((l, n_heads * head_dim)).map_err(Error::from)
+        })
+    }
+
+    fn silu_mul(&mut self, gate: Tensor, up: &Tensor) -> Result<Tensor> {
+        Ok((gate.silu()? * up)?)
+    }
+
+    fn add(&mut self, x: Tensor, y: &Tensor) -> Result<Tensor> {
+        Ok((x + y)?)
+    }
+
+    fn rows(&mut self, x: &Tensor, rows: Range<usize>) -> Result<Tensor> {
+        Ok(x.narrow(0, rows.start, rows.len())?)
+    }
+
+    fn read(&mut self, x: &Tensor, out: &mut Vec<f32>) -> Result<()> {
+        out.extend(values_of(x)?);
+        Ok(())
+    }
+}

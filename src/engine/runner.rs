@@ -1,0 +1,155 @@
+//! A decoder with its cache and the arithmetic that was chosen: tokens in, logits out, in chunks.
+
+use std::sync::Arc;
+
+use super::cache::KvCache;
+use super::decoder::{Decoder, Want};
+use super::fast::Fast;
+use super::reference::Reference;
+use super::compute::Compute;
+use super::weights::Weights;
+use crate::error::Result;
+use crate::inspect::Model;
+use crate::kernels::pool::Pool;
+use crate::memory::alloc::EngineScope;
+use crate::memory::ledger::Ledger;
+use crate::memory::plan::{Arithmetic, Choice, KvDtype, PREFILL_CHUNK};
+use crate::units::Bytes;
+
+#[derive(Debug)]
+enum Engine {
+    Fast(Fast),
+    Exact(Reference),
+}
+
+/// A model that can be fed.
+#[derive(Debug)]
+pub struct Runner {
+    decoder: Decoder,
+    engine: Engine,
+    cache: KvCache,
+    /// The tokens in the cache.
+    tokens: Vec<u32>,
+    /// The logits of the last chunk; kept, so that no token allocates them anew.
+    logits: Vec<f32>,
+}
+
+impl Runner {
+    /// Loads the weights and prepares an empty cache.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn load(
+        model: &Model,
+        choice: Choice,
+        pool: Arc<Pool>,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
+        let _scope = EngineScope::enter();
+        let spec = model.spec.clone()?;
+        model.file.check_unchanged()?;
+        let weights = Weights::read(model, ledger, progress)?;
+        let (engine, kv) = match choice.arithmetic {
+            Arithmetic::Fast => (Engine::Fast(Fast::new(pool)), choice.kv),
+            Arithmetic::Exact => (Engine::Exact(Reference::new(pool)), KvDtype::F32),
+        };
+        let cache = KvCache::new(kv, spec.n_layers, spec.n_kv_heads * spec.head_dim, choice.context, ledger);
+        Ok(Self { decoder: Decoder::new(spec, weights), engine, cache, tokens: Vec::new(), logits: Vec::new() })
+    }
+
+    /// Tokens that are in the cache.
+    #[must_use]
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Tokens the context can hold.
+    #[must_use]
+    pub const fn context(&self) -> usize {
+        self.cache.context()
+    }
+
+    /// Size of the vocabulary: the width of the logits.
+    #[must_use]
+    pub const fn n_vocab(&self) -> usize {
+        self.decoder.spec().n_vocab
+    }
+
+    /// The cache, for its sizes.
+    #[must_use]
+    pub const fn cache(&self) -> &KvCache {
+        &self.cache
+    }
+
+    /// Keeps the longest beginning that the cache shares with `tokens`, but never all of them (the last one's logits are still wanted),
+    /// and returns its length.
+    pub fn rewind_to_common(&mut self, tokens: &[u32]) -> usize {
+        let common = self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let keep = common.min(tokens.len().saturating_sub(1));
+        self.truncate(keep);
+        keep
+    }
+
+    /// Forgets everything from position `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        let _scope = EngineScope::enter();
+        self.cache.truncate(len);
+        self.tokens.truncate(len);
+    }
+
+    /// Reads one chunk of at most [`PREFILL_CHUNK`] tokens and returns the logits that are wanted, row-major `[·, n_vocab]`.
+    ///
+    /// # Errors
+    /// As [`Decoder::forward`]; the cache is then as it was.
+    pub fn chunk(&mut self, tokens: &[u32], want: Want, go_on: &dyn Fn() -> bool) -> Result<&[f32]> {
+        let _scope = EngineScope::enter();
+        let Self { decoder, cache, logits, .. } = self;
+        logits.clear();
+        match &mut self.engine {
+            Engine::Fast(compute) => forward(decoder, compute, tokens, cache, want, go_on, logits),
+            Engine::Exact(compute) => forward(decoder, compute, tokens, cache, want, go_on, logits),
+        }?;
+        self.tokens.extend_from_slice(tokens);
+        Ok(&self.logits)
+    }
+
+    /// Reads all `tokens` in chunks and calls `each(first position, logits)` with those that are wanted; [`Want::Last`] means the last
+    /// position of all.
+    ///
+    /// # Errors
+    /// As [`Runner::chunk`].
+    pub fn feed(
+        &mut self,
+        tokens: &[u32],
+        want: Want,
+        go_on: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let n_chunks = tokens.len().div_ceil(PREFILL_CHUNK);
+        for (i, chunk) in tokens.chunks(PREFILL_CHUNK).enumerate() {
+            let wanted = if want == Want::Last && i + 1 < n_chunks { Want::Nothing } else { want };
+            let first = self.tokens.len();
+            let logits = self.chunk(chunk, wanted, go_on)?;
+            if wanted != Want::Nothing {
+                each(if wanted == Want::Last { first + chunk.len() - 1 } else { first }, logits)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn forward<C: Compute>(
+    decoder: &Decoder,
+    compute: &mut C,
+    tokens: &[u32],
+    cache: &mut KvCache,
+    want: Want,
+    go_on: &dyn Fn() -> bool,
+    logits: &mut Vec<f32>,
+) -> Result<()> {
+    if let Some(tensor) = decoder.forward(compute, tokens, cache, want, go_on)? {
+        compute.read(&tensor, logits)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! A loaded model with everything it needs to answer: weights, cache, tokenizer, template.
+
+use std::sync::Arc;
+
+use super::prompt::Prompt;
+use super::runner::Runner;
+use super::template::{ChatTemplate, Message, RenderOptions};
+use super::tokenizer::{Special, Tokenizer};
+use super::vocabulary::Vocabulary;
+use crate::error::{Error, Result};
+use crate::inspect::Model;
+use crate::kernels::pool::Pool;
+use crate::memory::ledger::Ledger;
+use crate::memory::plan::{Fit, Plan};
+use crate::memory::{Parts, alloc};
+use crate::units::Bytes;
+
+/// Names a loaded model; never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelId(pub u64);
+
+/// What is said to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Messages through the chat template.
+    Chat {
+        /// System prompt first if there is one; roles as templates name them.
+        messages: Vec<Message>,
+        /// Use the stated fallback in place of the file's template.
+        fallback_template: bool,
+    },
+    /// Text to continue.
+    Completion(String),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    runner: Runner,
+    tokenizer: Tokenizer,
+    template: Result<ChatTemplate>,
+    fallback: ChatTemplate,
+    tokenizer_bytes: Option<Bytes>,
+    ledger: Ledger,
+}
+
+impl Session {
+    /// Loads what was planned.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`] when the plan does not fit and `anyway` is not given, or exceeds the machine; whatever reading the file
+    /// and its vocabulary gives; [`Error::Cancelled`].
+    pub fn load(
+        model: &Model,
+        plan: &Plan,
+        anyway: bool,
+        pool: Arc<Pool>,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
+        check_budget(plan, anyway)?;
+        let (tokenizer, tokenizer_bytes) = alloc::measure(|| Vocabulary::read(&model.file).and_then(Tokenizer::new));
+        let tokenizer = tokenizer?;
+        let template = template_of(&tokenizer);
+        let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
+        let runner = Runner::load(model, plan.choice, pool, ledger, progress)?;
+        Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, ledger: ledger.clone() })
+    }
+
+    /// The prompt for an input, as the model will read it.
+    ///
+    /// # Errors
+    /// A template that is missing or fails; the text says that the fallback is there. [`Error::Cancelled`].
+    pub fn prompt(&self, input: &Input, go_on: &dyn Fn() -> bool) -> Result<Prompt> {
+        match input {
+            Input::Completion(text) => Prompt::raw(&self.tokenizer, text, Special::Plain, go_on),
+            Input::Chat { messages, fallback_template } => {
+                let template = if *fallback_template { &self.fallback } else { self.template.as_ref().map_err(Clone::clone)? };
+                Prompt::chat(&self.tokenizer, template, messages, &RenderOptions::answer(), go_on)
+            }
+        }
+    }
+
+    /// Whether the file's chat template works.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn template(&self) -> Result<()> {
+        self.template.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Weights and cache.
+    #[must_use]
+    pub const fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// Weights and cache, to be fed.
+    pub const fn runner_mut(&mut self) -> &mut Runner {
+        &mut self.runner
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub const fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// What the ledger holds now.
+    #[must_use]
+    pub fn charged(&self) -> Parts {
+        self.ledger.parts()
+    }
+
+    /// What the allocator counted: the tokenizer when it was built, and activations at the engine's highest moment since the peak was
+    /// last reset. `None` without the counting allocator.
+    #[must_use]
+    pub fn counted(&self) -> Parts {
+        let held = charged_to_engine(&self.charged());
+        Parts { activations: alloc::engine_peak().map(|peak| peak - held), tokenizer: self.tokenizer_bytes, ..Parts::default() }
+    }
+
+    /// Frees everything, in the scope in which it was allocated, and gives the memory back to the system.
+    pub fn close(self) {
+        {
+            let _scope = alloc::EngineScope::enter();
+            drop(self.runner);
+        }
+        drop((self.tokenizer, self.template, self.fallback));
+        alloc::trim();
+    }
+}
+
+/// What the ledger charges for buffers that are allocated in the engine's scope.
+#[must_use]
+pub fn charged_to_engine(charged: &Parts) -> Bytes {
+    charged.weights.unwrap_or_default() + charged.kv_cache.unwrap_or_default()
+}
+
+/// The file's template, or why there is none that works.
+fn template_of(tokenizer: &Tokenizer) -> Result<ChatTemplate> {
+    ChatTemplate::of(tokenizer.vocabulary()).unwrap_or_else(|| {
+        let text = "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
+        Err(Error::Engine(text.into()))
+    })
+}
+
+/// The same figures that the page showed decide here.
+fn check_budget(plan: &Plan, anyway: bool) -> Result<()> {
+    let refused = match plan.fit {
+        Fit::Fits | Fit::Tight => false,
+        Fit::Exceeds => !anyway,
+        Fit::Impossible => true,
+    };
+    if !refused {
+        return Ok(());
+    }
+    let advice = match plan.max_context {
+        0 => "a smaller quantization would fit, or other programs could be closed".to_owned(),
+        tokens => format!("a context of {} tokens would fit", crate::units::grouped(tokens as u64)),
+    };
+    Err(Error::OverBudget { part: format!("loading ({} above all)", plan.blame.word()), need: plan.peak, have: plan.available, advice })
+}

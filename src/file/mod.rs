@@ -1,0 +1,214 @@
+//! What is written in a model file: format, metadata, tensors and their places. Reads headers only, by position.
+//!
+//! No maths, no threads, no whole-file reads; what it all means is `inspect`'s work. A file that contradicts its format is refused with
+//! the byte; a tensor that can't be read keeps its row and says why.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::units::{Bytes, grouped};
+
+mod arrays;
+pub mod dtype;
+mod gguf;
+mod identify;
+mod layout;
+pub mod limits;
+mod locate;
+pub mod metadata;
+mod notices;
+mod shards;
+mod source;
+pub mod tensor;
+pub mod text;
+
+pub use dtype::DType;
+pub use metadata::{Array, Metadata, Value, ValueKind};
+pub use tensor::TensorInfo;
+
+use layout::{Room, short_name};
+use notices::Notices;
+use source::Source;
+
+/// The format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// ggml's format, with its version.
+    Gguf {
+        /// 1, 2 or 3.
+        version: u32,
+    },
+}
+
+impl Format {
+    /// The format's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gguf { .. } => "GGUF",
+        }
+    }
+}
+
+/// An open model file: its header, and its data by request. Split files are one.
+#[derive(Debug)]
+pub struct ModelFile {
+    /// The file that was opened; of a split set, the one that was named.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: Format,
+    /// The length of all its files together.
+    pub bytes: Bytes,
+    /// The metadata; of a split set, the first file's.
+    pub metadata: Metadata,
+    /// The tensors in file order.
+    pub tensors: Vec<TensorInfo>,
+    /// What is odd about it, in sentences.
+    pub warnings: Vec<String>,
+    /// Why it must not be run, if it must not: duplicate keys, overlapping tensors, missing bytes. They are warnings too.
+    pub blockers: Vec<String>,
+    /// How many bytes its files lack.
+    pub missing: Bytes,
+    /// Positions in `tensors`, sorted by name, then by position.
+    by_name: Vec<u32>,
+    sources: Vec<Source>,
+}
+
+impl ModelFile {
+    /// Reads the header of the file at `path`, of a folder's only model, or of all files of the set that `path` is part of.
+    ///
+    /// # Errors
+    /// [`Error::Open`] for what can't be opened, [`Error::Unsupported`] for weights in another format, [`Error::Format`] for what isn't a
+    /// model (saying what it is) or contradicts itself.
+    pub fn open(path: &Path) -> Result<Self> {
+        let path = locate::model(path)?;
+        let source = Source::open(&path)?;
+        let head = source.head(identify::HEAD)?;
+        if !head.starts_with(gguf::MAGIC) {
+            return Err(identify::refusal(&source, &head));
+        }
+        let mut notices = Notices::default();
+        if let Some(notice) = identify::name_notice(&path) {
+            notices.warn(|| notice);
+        }
+        let mut header = gguf::read(&source, 0, &mut notices)?;
+        let split = shards::Split::of(&path, &header)?;
+        let mut missing = place(&mut header, &source, &mut notices);
+        let mut sources = vec![source];
+        if let Some(split) = split {
+            // Read again in the set's order: which of them was named makes no difference.
+            sources.clear();
+            notices = Notices::default();
+            missing = Bytes(0);
+            let mut first: Option<gguf::Header> = None;
+            for (shard, path) in shards::paths(&path, split)?.into_iter().enumerate() {
+                let source = Source::open(&path)?;
+                if !source.head(gguf::MAGIC.len())?.starts_with(gguf::MAGIC) {
+                    return Err(identify::refusal(&source, &source.head(identify::HEAD)?));
+                }
+                let mut part = gguf::read(&source, shard, &mut notices)?;
+                shards::check_part(&path, shard as u64, &part, split, first.as_ref().unwrap_or(&part))?;
+                missing += place(&mut part, &source, &mut notices);
+                sources.push(source);
+                match &mut first {
+                    None => first = Some(part),
+                    Some(first) => first.tensors.append(&mut part.tensors),
+                }
+            }
+            header = first.unwrap_or(header);
+            shards::check_tensors(&path, split, header.tensors.len())?;
+        }
+        Ok(Self::new(path, header, sources, missing, notices))
+    }
+
+    fn new(path: PathBuf, header: gguf::Header, sources: Vec<Source>, missing: Bytes, mut notices: Notices) -> Self {
+        let metadata = Metadata::new(header.entries);
+        for (first, second) in metadata.duplicates() {
+            notices.block(|| {
+                format!("the key `{}` stands at byte {} and again at byte {}", text::shown(&first.key, 80), first.offset, second.offset)
+            });
+        }
+        let mut tensors = header.tensors;
+        let mut by_name: Vec<u32> = (0..).take(tensors.len()).collect();
+        by_name.sort_unstable_by(|&a, &b| (&tensors[a as usize].name, a).cmp(&(&tensors[b as usize].name, b)));
+        for pair in by_name.windows(2) {
+            let (first, second) = (pair[0] as usize, pair[1] as usize);
+            if tensors[first].name == tensors[second].name {
+                let name = short_name(&tensors[first]);
+                notices.block(|| format!("two tensors have the name `{name}`"));
+                notices.problem(&mut tensors[second], "its name is taken", || format!("its name is taken by tensor {first}"));
+            }
+        }
+        let (warnings, blockers) = notices.told();
+        let bytes = sources.iter().map(|source| Bytes(source.len)).sum();
+        let format = Format::Gguf { version: header.version };
+        Self { path, format, bytes, metadata, tensors, warnings, blockers, missing, by_name, sources }
+    }
+
+    /// The tensor of this name; the first where a file has it twice.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
+        let at = self.by_name.partition_point(|&n| self.tensors[n as usize].name.as_str() < name);
+        let tensor = &self.tensors[*self.by_name.get(at)? as usize];
+        (tensor.name == name).then_some(tensor)
+    }
+
+    /// Fills `buf` with the tensor's data from its byte `skip` on.
+    ///
+    /// # Errors
+    /// [`Error::Format`] with the tensor and the byte, for one that has a problem, a range outside it, or a file that changed.
+    pub fn read_into(&self, tensor: &TensorInfo, skip: u64, buf: &mut [u8]) -> Result<()> {
+        let source = self.source(tensor.shard)?;
+        let offset = tensor.offset.saturating_add(skip);
+        let at = || format!("tensor `{}`, byte {offset}", short_name(tensor));
+        if let Some(problem) = &tensor.problem {
+            return Err(Error::format(&source.path, at(), "data that can be read", problem));
+        }
+        let wanted = buf.len() as u64;
+        if skip.checked_add(wanted).is_none_or(|end| end > tensor.bytes.0) {
+            let expected = format!("at most {} bytes from byte {} of the tensor", grouped(tensor.bytes.0), grouped(skip));
+            return Err(Error::format(&source.path, at(), expected, format!("a wish for {}", grouped(wanted))));
+        }
+        let read = source.read_at(offset, buf).map_err(|error| Error::open(&source.path, format!("{}: {error}", at())))?;
+        if read < buf.len() || source.written() {
+            return Err(source.changed(at()));
+        }
+        Ok(())
+    }
+
+    /// The tensor's data.
+    ///
+    /// # Errors
+    /// As [`Self::read_into`].
+    pub fn read(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
+        // A tensor with a problem may claim any size.
+        let len = if tensor.problem.is_some() { 0 } else { tensor.bytes.0.min(self.bytes.0) };
+        let mut data = vec![0; usize::try_from(len).unwrap_or(0)];
+        self.read_into(tensor, 0, &mut data)?;
+        Ok(data)
+    }
+
+    /// Fails when a file isn't the one any more that was opened: replaced, changed, cut, or gone.
+    ///
+    /// # Errors
+    /// [`Error::Format`] "the file changed since it was opened", [`Error::Open`] where it is gone.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.sources.iter().try_for_each(Source::check_unchanged)
+    }
+
+    /// The paths of its files, in order; one but for split sets.
+    pub fn paths(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.sources.iter().map(|source| source.path.as_path())
+    }
+
+    fn source(&self, shard: usize) -> Result<&Source> {
+        self.sources.get(shard).ok_or_else(|| Error::Internal(format!("a tensor of another file was asked for (shard {shard})")))
+    }
+}
+
+/// Lays out one file's tensors; how many bytes the file is short.
+fn place(header: &mut gguf::Header, source: &Source, notices: &mut Notices) -> Bytes {
+    let room = Room { start: header.data_start, alignment: header.alignment, end: source.len };
+    layout::place(&mut header.tensors, room, notices)
+}

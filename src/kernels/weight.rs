@@ -1,0 +1,205 @@
+//! Packed weights: a matrix in the file's own blocks, one copy, aligned for the kernels, with its receipt.
+#![expect(unsafe_code, reason = "file bytes are read straight into the blocks that the kernels use")]
+
+use std::fmt;
+
+use candle_core::quantized::GgmlType;
+use candle_core::quantized::k_quants::{
+    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
+};
+use half::{bf16, f16};
+
+use super::matmul::{self, Scratch};
+use super::pool::Pool;
+use super::precision;
+use crate::error::{Error, Result};
+use crate::file::{DType, ModelFile, TensorInfo};
+use crate::memory::Part;
+use crate::memory::ledger::{Ledger, Paid};
+use crate::units::Bytes;
+
+/// Bytes read between two looks at the stop flag.
+const READ_STEP: usize = 4 << 20;
+
+/// Marks the block types that any bytes are a valid value of.
+///
+/// # Safety
+/// The type must be `repr(C)` or a primitive, without padding and without invalid bit patterns.
+unsafe trait PlainBlock: GgmlType + 'static {}
+
+macro_rules! plain {
+    ($($block:ty: $bytes:literal),*) => {$(
+        const _: () = assert!(size_of::<$block>() == $bytes);
+        // SAFETY: floats or repr(C) structs of f16, f32 and integers; the size above is the sum of the fields, so there is no padding.
+        unsafe impl PlainBlock for $block {}
+    )*};
+}
+plain!(f32: 4, f16: 2, bf16: 2, BlockQ4_0: 18, BlockQ4_1: 20, BlockQ5_0: 22, BlockQ5_1: 24, BlockQ8_0: 34);
+plain!(BlockQ2K: 84, BlockQ3K: 110, BlockQ4K: 144, BlockQ5K: 176, BlockQ6K: 210);
+
+/// Rows of blocks behind one interface, whatever their type.
+trait Rows: Send + Sync {
+    fn bytes_mut(&mut self) -> &mut [u8];
+    fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]);
+    fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]);
+}
+
+struct Blocks<T>(Vec<T>);
+
+impl<T: PlainBlock> Rows for Blocks<T>
+where
+    T::VecDotType: matmul::Rounded,
+{
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let len = size_of_val(self.0.as_slice());
+        // SAFETY: `PlainBlock` promises that every byte of the slice is initialized and that any bytes make valid blocks; the pointer
+        // and length are those of the exclusively borrowed vector.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<u8>(), len) }
+    }
+
+    fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]) {
+        matmul::matmul(pool, scratch, &self.0, x, cols, out);
+    }
+
+    fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]) {
+        let per_row = cols / T::BLCK_SIZE;
+        let rows = out.len() / cols;
+        T::to_float(&self.0[first_row * per_row..(first_row + rows) * per_row], out);
+    }
+}
+
+/// A matrix of weights in memory, shape `[rows, cols]`, row-major.
+pub struct Weight {
+    dtype: DType,
+    rows: usize,
+    cols: usize,
+    blocks: Paid<Box<dyn Rows>>,
+}
+
+impl fmt::Debug for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Weight({:?} [{}, {}])", self.dtype, self.rows, self.cols)
+    }
+}
+
+impl Weight {
+    /// Reads a matrix from its file. `progress` is told how many bytes came and answers whether to go on.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a type without a kernel, [`Error::Format`] for data that is not there, [`Error::Cancelled`].
+    pub fn read(
+        file: &ModelFile,
+        tensor: &TensorInfo,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
+        if let Some(problem) = &tensor.problem {
+            return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), "readable data", problem.clone()));
+        }
+        let (Ok(rows), Ok(cols)) = (usize::try_from(tensor.rows()), usize::try_from(tensor.row_len())) else {
+            return Err(Error::unsupported(tensor.name.clone(), "it is larger than this processor can address"));
+        };
+        let elements = rows.saturating_mul(cols);
+        let mut blocks: Box<dyn Rows> = match tensor.dtype {
+            DType::F32 => empty::<f32>(elements),
+            DType::F16 => empty::<f16>(elements),
+            DType::BF16 => empty::<bf16>(elements),
+            DType::Q4_0 => empty::<BlockQ4_0>(elements),
+            DType::Q4_1 => empty::<BlockQ4_1>(elements),
+            DType::Q5_0 => empty::<BlockQ5_0>(elements),
+            DType::Q5_1 => empty::<BlockQ5_1>(elements),
+            DType::Q8_0 => empty::<BlockQ8_0>(elements),
+            DType::Q2K => empty::<BlockQ2K>(elements),
+            DType::Q3K => empty::<BlockQ3K>(elements),
+            DType::Q4K => empty::<BlockQ4K>(elements),
+            DType::Q5K => empty::<BlockQ5K>(elements),
+            DType::Q6K => empty::<BlockQ6K>(elements),
+            other => return Err(no_kernel(tensor, other)),
+        };
+        let buffer = blocks.bytes_mut();
+        let bytes = Bytes(buffer.len() as u64);
+        if bytes != tensor.bytes {
+            let place = format!("tensor `{}`", tensor.name);
+            return Err(Error::format(&file.path, place, format!("{} bytes for its shape", bytes.0), format!("{}", tensor.bytes.0)));
+        }
+        let mut at = 0;
+        for piece in buffer.chunks_mut(READ_STEP) {
+            file.read_into(tensor, at, piece)?;
+            at += piece.len() as u64;
+            if !progress(Bytes(piece.len() as u64)) {
+                return Err(Error::Cancelled);
+            }
+        }
+        Ok(Self { dtype: tensor.dtype, rows, cols, blocks: ledger.pay_as(Part::Weights, bytes, blocks) })
+    }
+
+    /// Output features.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Input features.
+    #[must_use]
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// What it takes in memory.
+    #[must_use]
+    pub const fn bytes(&self) -> Bytes {
+        self.blocks.bytes()
+    }
+
+    /// `out[l, rows] = x[l, cols] · selfᵀ`, with the activations rounded as [`precision`] says.
+    pub fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], out: &mut [f32]) {
+        self.blocks.matmul(pool, scratch, x, self.cols, out);
+    }
+
+    /// Rows from `first_row` on as F32, as many as `out` holds.
+    pub fn dequantize(&self, first_row: usize, out: &mut [f32]) {
+        self.blocks.dequantize(self.cols, first_row, out);
+    }
+}
+
+fn empty<T: PlainBlock>(elements: usize) -> Box<dyn Rows>
+where
+    T::VecDotType: matmul::Rounded,
+{
+    Box::new(Blocks(vec![T::zeros(); elements / T::BLCK_SIZE]))
+}
+
+fn no_kernel(tensor: &TensorInfo, dtype: DType) -> Error {
+    Error::unsupported(format!("tensor `{}`", tensor.name), format!("there is no kernel for {} yet", dtype.name()))
+}
+
+/// A vector of weights, widened to F32.
+#[derive(Debug)]
+pub struct Vector(Paid<Vec<f32>>);
+
+impl Vector {
+    /// Reads a vector (a norm, a bias, rope factors) from its file.
+    ///
+    /// # Errors
+    /// As [`Weight::read`].
+    pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger) -> Result<Self> {
+        if precision::of_vector(tensor.dtype).is_none() {
+            return Err(no_kernel(tensor, tensor.dtype));
+        }
+        let raw = file.read(tensor)?;
+        let pair = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
+        let mut values: Vec<f32> = Vec::with_capacity(usize::try_from(tensor.elements()).unwrap_or(0));
+        match tensor.dtype {
+            DType::F32 => values.extend(raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
+            DType::F16 => values.extend(raw.chunks_exact(2).map(|b| f16::from_bits(pair(b)).to_f32())),
+            _ => values.extend(raw.chunks_exact(2).map(|b| bf16::from_bits(pair(b)).to_f32())),
+        }
+        Ok(Self(ledger.pay(Part::Weights, values)))
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.0
+    }
+}

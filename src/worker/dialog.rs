@@ -1,0 +1,26 @@
+//! The dialog lane: waits for the system's file dialog, which may hang, so that nothing else has to.
+
+use super::Context;
+use super::lane::{Lane, job_of};
+use crate::error::{Error, Result};
+use crate::message::{Command, JobId, Order, Outcome};
+
+pub struct DialogLane;
+
+impl Lane for DialogLane {
+    type Task = Order;
+
+    fn job(task: &Order) -> Option<JobId> {
+        job_of(task)
+    }
+
+    fn run(&mut self, order: Order, _context: &Context<'_>) -> Result<Outcome> {
+        match order.command {
+            Command::Pick => {
+                let dialog = rfd::FileDialog::new().set_title("Open a model").add_filter("Models", &["gguf"]).add_filter("All files", &["*"]);
+                Ok(Outcome::Picked(dialog.pick_file()))
+            }
+            other => Err(Error::Internal(format!("the dialog lane cannot do {other:?}"))),
+        }
+    }
+}

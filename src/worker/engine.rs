@@ -1,0 +1,183 @@
+//! The engine lane: it owns the model.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::Context;
+use super::lane::{Lane, LaneSender, job_of};
+use super::monitor::Activity;
+use super::store::{Journal, Task};
+use crate::engine::generate::{Generation, Progress};
+use crate::engine::session::{ModelId, Session};
+use crate::error::{Error, Result};
+use crate::kernels::pool::Pool;
+use crate::memory::alloc;
+use crate::memory::ledger::Ledger;
+use crate::memory::probe::Probe;
+use crate::message::{Command, Disturbance, Generate, JobId, Load, Order, Outcome, Receipt, Step};
+use crate::units::Bytes;
+
+/// A streaming answer is at most this far ahead of its journal.
+const JOURNAL_EVERY: Duration = Duration::from_millis(200);
+/// Progress of a load is told at most this often.
+const TELL_EVERY: Duration = Duration::from_millis(50);
+
+pub struct EngineLane {
+    ledger: Ledger,
+    store: LaneSender<Task>,
+    activity: Activity,
+    pool: Option<Arc<Pool>>,
+    session: Option<(ModelId, Session)>,
+    next: u64,
+}
+
+impl EngineLane {
+    pub const fn new(ledger: Ledger, store: LaneSender<Task>, activity: Activity) -> Self {
+        Self { ledger, store, activity, pool: None, session: None, next: 0 }
+    }
+
+    /// The pool, made anew when another number of threads is asked for.
+    fn pool(&mut self, threads: usize) -> Result<Arc<Pool>> {
+        match &self.pool {
+            Some(pool) if pool.threads() == threads => Ok(Arc::clone(pool)),
+            _ => {
+                let pool = Arc::new(Pool::new(threads)?);
+                self.pool = Some(Arc::clone(&pool));
+                Ok(pool)
+            }
+        }
+    }
+
+    fn free(&mut self, context: &Context<'_>) {
+        if let Some((id, session)) = self.session.take() {
+            session.close();
+            context.step(Step::Freed(id));
+        }
+    }
+
+    fn load(&mut self, load: &Load, context: &Context<'_>) -> Result<Outcome> {
+        let started = Instant::now();
+        // The old model stays until the new one is there, if both have room.
+        if self.session.is_some() && load.plan.peak > Probe::default().machine().available {
+            self.free(context);
+        }
+        let pool = self.pool(load.plan.choice.threads)?;
+        let before = alloc::engine_live();
+        let total = load.plan.parts.weights.unwrap_or_default();
+        let (mut done, mut told) = (Bytes(0), Instant::now());
+        let mut progress = |more: Bytes| {
+            done += more;
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                context.step(Step::Loading { done, total });
+            }
+            context.go_on()
+        };
+        let session = Session::load(&load.model, &load.plan, load.anyway, pool, &self.ledger, &mut progress)?;
+        self.free(context);
+        self.next += 1;
+        let id = ModelId(self.next);
+        let receipt = Receipt {
+            id,
+            planned: load.plan.parts,
+            charged: session.charged(),
+            counted: alloc::engine_live().zip(before).map(|(now, before)| now - before),
+            seconds: started.elapsed().as_secs_f64(),
+            context: load.plan.choice.context,
+            threads: load.plan.choice.threads,
+            template: session.template(),
+        };
+        self.session = Some((id, session));
+        Ok(Outcome::Loaded(Box::new(receipt)))
+    }
+
+    fn session(&mut self, id: ModelId) -> Result<&mut Session> {
+        match &mut self.session {
+            Some((loaded, session)) if *loaded == id => Ok(session),
+            _ => Err(Error::Engine("this model is no longer loaded".into())),
+        }
+    }
+
+    fn generate(&mut self, order: Generate, context: &Context<'_>) -> Result<Outcome> {
+        let Generate { model, chat, turn, label, input, sampling } = order;
+        let store = self.store.clone();
+        let session = self.session(model)?;
+        let go_on = || context.go_on();
+        let prompt = session.prompt(&input, &go_on)?;
+        let mut generation = Generation::start(session, &prompt, &sampling, sampling.seed.unwrap_or_else(new_seed))?;
+        let (mut unwritten, mut written) = (String::new(), Instant::now());
+        let mut journal = |text: &str, now: bool| {
+            unwritten.push_str(text);
+            if !unwritten.is_empty() && (now || written.elapsed() >= JOURNAL_EVERY) {
+                let text = std::mem::take(&mut unwritten);
+                store.send(Task::Journal(Journal { chat: chat.clone(), turn, model: label.clone(), text }));
+                written = Instant::now();
+            }
+        };
+        let result = loop {
+            match generation.next(&go_on) {
+                Ok(Some(Progress::Reading { done, total })) => context.step(Step::Reading { done, total }),
+                Ok(Some(Progress::Text { text, generated, context_used, decode })) => {
+                    journal(&text, false);
+                    context.step(Step::Text { text, generated, context_used, decode });
+                }
+                Ok(None) => break Ok(Outcome::Generated(generation.metrics())),
+                Err(error) => break Err(error),
+            }
+        };
+        journal("", true);
+        result
+    }
+
+    fn disturb(disturbance: Disturbance) -> Result<Outcome> {
+        match disturbance {
+            Disturbance::Panic => std::panic::panic_any("disturbed on purpose"),
+            Disturbance::Hold(time) => std::thread::sleep(time),
+        }
+        Ok(Outcome::Disturbed)
+    }
+}
+
+impl Lane for EngineLane {
+    type Task = Order;
+
+    fn job(task: &Order) -> Option<JobId> {
+        job_of(task)
+    }
+
+    fn run(&mut self, order: Order, context: &Context<'_>) -> Result<Outcome> {
+        let _active = self.activity.begin();
+        match order.command {
+            Command::Load(load) => self.load(&load, context),
+            Command::Unload(id) => {
+                self.session(id)?;
+                self.free(context);
+                Ok(Outcome::Unloaded)
+            }
+            Command::Generate(generate) => self.generate(*generate, context),
+            Command::ShowPrompt { model, input } => {
+                let go_on = || context.go_on();
+                self.session(model)?.prompt(&input, &go_on).map(Outcome::Prompt)
+            }
+            Command::Disturb(disturbance) => Self::disturb(disturbance),
+            other => Err(Error::Internal(format!("the engine lane cannot do {other:?}"))),
+        }
+    }
+
+    fn recover(&mut self, context: &Context<'_>) {
+        // Whatever was half done in the model is not to be trusted.
+        self.free(context);
+    }
+
+    fn close(&mut self) {
+        if let Some((_, session)) = self.session.take() {
+            session.close();
+        }
+    }
+}
+
+/// A seed that nobody chose.
+fn new_seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().wrapping_mul(1_000_000_007) ^ u64::from(since.subsec_nanos())
+}

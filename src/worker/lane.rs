@@ -1,0 +1,98 @@
+//! A lane: one thread, one queue, one job at a time; a panic in a job is a failed job and not a dead lane.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+
+use super::Context;
+use super::outbox::Outbox;
+use super::stops::Stops;
+use crate::error::{Error, Result};
+use crate::message::{Event, JobId, Order, Outcome};
+
+/// Jobs that may wait in one lane.
+const QUEUE: usize = 1024;
+
+/// What a lane's thread does.
+pub trait Lane: Send + 'static {
+    /// What stands in its queue.
+    type Task: Send + 'static;
+
+    /// The job of a task; a task without one answers nobody.
+    fn job(task: &Self::Task) -> Option<JobId>;
+
+    /// Carries a task out.
+    fn run(&mut self, task: Self::Task, context: &Context<'_>) -> Result<Outcome>;
+
+    /// Puts the lane in order after a panic in [`Lane::run`].
+    fn recover(&mut self, _context: &Context<'_>) {}
+
+    /// Called when the queue is closed, on the lane's own thread.
+    fn close(&mut self) {}
+}
+
+/// The way into a lane.
+pub struct LaneSender<T>(Sender<T>);
+
+impl<T> Clone for LaneSender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> LaneSender<T> {
+    /// Queues a task; `false` when the queue is full.
+    pub fn send(&self, task: T) -> bool {
+        self.0.try_send(task).is_ok()
+    }
+}
+
+/// Starts a lane on a thread of that name.
+pub fn start<L: Lane>(name: &str, mut lane: L, outbox: Outbox, stops: Stops) -> Result<(LaneSender<L::Task>, JoinHandle<()>)> {
+    let (sender, queue) = crossbeam_channel::bounded::<L::Task>(QUEUE);
+    let body = move || {
+        for task in queue {
+            let job = L::job(&task);
+            let stop = job.map(|job| stops.of(job)).unwrap_or_default();
+            let context = Context { job: job.unwrap_or(JobId(0)), stop, outbox: &outbox };
+            let outcome = if context.go_on() || job.is_none() {
+                catch_unwind(AssertUnwindSafe(|| lane.run(task, &context))).unwrap_or_else(|panic| {
+                    lane.recover(&context);
+                    Err(Error::Internal(words(&*panic)))
+                })
+            } else {
+                Err(Error::Cancelled)
+            };
+            match job {
+                Some(job) => {
+                    stops.forget(job);
+                    outbox.post(Event::Done { job, outcome });
+                }
+                None => {
+                    if let Err(error) = outcome {
+                        outbox.post(Event::Warning(error));
+                    }
+                }
+            }
+        }
+        lane.close();
+    };
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| Error::Internal(format!("cannot start the {name} thread: {error}")))?;
+    Ok((LaneSender(sender), thread))
+}
+
+/// The text of a panic.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// The job of an order.
+pub fn job_of(order: &Order) -> Option<JobId> {
+    Some(order.job)
+}

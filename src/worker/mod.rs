@@ -1,0 +1,179 @@
+//! The only threads and channels: lanes that turn orders into events.
+//!
+//! The *engine lane* owns the model; the *inspect lane* owns none, so browsing neither waits for an answer nor stops one; the *store
+//! lane* writes chats and settings; the *net lane* downloads; the *dialog lane* waits for the system's file dialog. A *monitor* samples
+//! the memory while something runs. Nothing here knows the state or the screen.
+
+mod dialog;
+mod engine;
+mod inspect;
+mod lane;
+mod monitor;
+mod net;
+mod outbox;
+mod stops;
+mod store;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::error::Error;
+use crate::library::Folders;
+use crate::memory::ledger::Ledger;
+use crate::message::{Command, Event, JobId, Order, Outcome};
+
+use lane::{Lane, LaneSender};
+use outbox::Outbox;
+use stops::Stops;
+
+/// Events that wait for the screen; tokens wait when it is full, memory samples are dropped.
+const EVENTS: usize = 512;
+/// How long dropping the worker waits for its threads.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What wakes the screen after an event.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// The threads, and the two ends of the conversation with them.
+pub struct Worker {
+    lanes: Option<Lanes>,
+    events: Receiver<Event>,
+    outbox: Outbox,
+    stops: Stops,
+    closing: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Lanes {
+    engine: LaneSender<Order>,
+    inspect: LaneSender<Order>,
+    store: LaneSender<store::Task>,
+    net: LaneSender<Order>,
+    dialog: LaneSender<Order>,
+    monitor: Sender<()>,
+}
+
+impl Worker {
+    /// Starts the lanes. `wake` is called after each event, from any thread.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(folders: Folders, wake: Wake) -> Result<Self, Error> {
+        let (event_sender, events) = crossbeam_channel::bounded(EVENTS);
+        let closing = Arc::new(AtomicBool::new(false));
+        let outbox = Outbox::new(event_sender, Arc::clone(&closing), wake);
+        let stops = Stops::default();
+        let ledger = Ledger::default();
+        let mut threads = Vec::new();
+
+        let (monitor, activity) = monitor::start(&mut threads, outbox.clone(), ledger.clone())?;
+        let mut start = Starter { threads: &mut threads, outbox: &outbox, stops: &stops };
+        let store = start.lane("store", store::StoreLane::new(&folders))?;
+        let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity))?;
+        let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
+        let net = start.lane("net", net::NetLane::new(folders))?;
+        let dialog = start.lane("dialog", dialog::DialogLane)?;
+        let lanes = Lanes { engine, inspect, store, net, dialog, monitor };
+        Ok(Self { lanes: Some(lanes), events, outbox, stops, closing, threads })
+    }
+
+    /// Gives an order. Never blocks: a lane whose queue is full refuses the job.
+    pub fn send(&self, order: Order) {
+        let job = order.job;
+        let Some(lanes) = &self.lanes else { return };
+        if let Command::Stop(other) = order.command {
+            self.stops.raise(other);
+            self.outbox.offer(Event::Done { job, outcome: Ok(Outcome::StopRaised) });
+            return;
+        }
+        self.stops.register(job);
+        let taken = match order.command {
+            Command::Inspect(_) | Command::Scan { .. } => lanes.inspect.send(order),
+            Command::Pick => lanes.dialog.send(order),
+            Command::Fetch => lanes.net.send(order),
+            Command::Restore
+            | Command::SaveChat(_)
+            | Command::DeleteChat(_)
+            | Command::RestoreChat(_)
+            | Command::SaveSettings(_) => lanes.store.send(store::Task::Order(order)),
+            _ => lanes.engine.send(order),
+        };
+        if !taken {
+            self.stops.forget(job);
+            self.outbox.offer(Event::Done { job, outcome: Err(Error::Internal("too much is waiting already; try again".into())) });
+        }
+    }
+
+    /// The events so far, oldest first, at most as many as the channel holds. Never blocks.
+    #[must_use]
+    pub fn drain(&self) -> Vec<Event> {
+        self.events.try_iter().take(EVENTS).collect()
+    }
+
+    /// Waits for the next event; for programs without a screen and for tests.
+    #[must_use]
+    pub fn wait(&self, patience: Duration) -> Option<Event> {
+        self.events.recv_timeout(patience).ok()
+    }
+
+    /// Asks the monitor for a sample now.
+    pub fn sample(&self) {
+        if let Some(lanes) = &self.lanes {
+            // A full queue means that it is about to take one anyway.
+            let _asked = lanes.monitor.try_send(());
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.stops.raise_all();
+        self.lanes = None;
+        let deadline = Instant::now() + PATIENCE;
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if thread.is_finished() {
+                // A panic was already told by the lane.
+                let _told = thread.join();
+            }
+        }
+    }
+}
+
+struct Starter<'a> {
+    threads: &'a mut Vec<JoinHandle<()>>,
+    outbox: &'a Outbox,
+    stops: &'a Stops,
+}
+
+impl Starter<'_> {
+    fn lane<L: Lane>(&mut self, name: &str, lane: L) -> Result<LaneSender<L::Task>, Error> {
+        let (sender, thread) = lane::start(name, lane, self.outbox.clone(), self.stops.clone())?;
+        self.threads.push(thread);
+        Ok(sender)
+    }
+}
+
+/// What a job may use while it runs: its number, its stop flag, and the way back.
+pub(crate) struct Context<'a> {
+    job: JobId,
+    stop: Arc<AtomicBool>,
+    outbox: &'a Outbox,
+}
+
+impl Context<'_> {
+    fn go_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn step(&self, step: crate::message::Step) {
+        self.outbox.post(Event::Step { job: self.job, step });
+    }
+}
