@@ -2,10 +2,12 @@
 
 mod support;
 
+mod chat_view;
 mod fetch;
 mod gguf;
 mod gguf_lies;
 mod inspect;
+mod memory_view;
 mod not_models;
 mod prompt;
 mod scan;
