@@ -74,4 +74,10 @@ where
         });
     }
     *T::VecDotType::buffer(scratch) = rounded;
+    // Rounding to 8 bits makes a number of anything: what was none must stay none, or damaged weights would go unnoticed.
+    for (row, out) in x.chunks(k).zip(out.chunks_mut(n)) {
+        if !row.iter().all(|value| value.is_finite()) {
+            out.fill(f32::NAN);
+        }
+    }
 }
