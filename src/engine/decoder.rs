@@ -55,7 +55,8 @@ impl Decoder {
         &self.spec
     }
 
-    /// Reads `tokens` behind those in the cache. `go_on` is asked before each layer; if it says no, the cache is as it was before.
+    /// Reads `tokens` behind those in the cache; none give nothing. `go_on` is asked before each layer. After an error the cache is as
+    /// it was before, its memory included.
     ///
     /// # Errors
     /// A token outside the vocabulary, a full context, [`Error::Cancelled`], or a failure of the arithmetic.
@@ -70,7 +71,25 @@ impl Decoder {
         if let Some(token) = tokens.iter().find(|&&token| token as usize >= self.spec.n_vocab) {
             return Err(Error::Engine(format!("token {token} is outside the vocabulary of {}", self.spec.n_vocab)));
         }
+        if tokens.is_empty() {
+            return Ok(None);
+        }
         cache.reserve(tokens.len())?;
+        let result = self.layers(compute, tokens, cache, want, go_on);
+        if result.is_err() {
+            cache.truncate(cache.len());
+        }
+        result
+    }
+
+    fn layers<C: Compute>(
+        &self,
+        compute: &mut C,
+        tokens: &[u32],
+        cache: &mut KvCache,
+        want: Want,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<C::Tensor>> {
         let rotation = self.rope.rotation(cache.len(), tokens.len());
         let mut x = compute.embed(&self.weights.embedding, tokens)?;
         for (index, layer) in self.weights.layers.iter().enumerate() {
@@ -91,15 +110,19 @@ impl Decoder {
             drop(attended);
             x = self.feed_forward(compute, layer, x)?;
         }
-        cache.advance(tokens.len());
-        let x = match want {
-            Want::Nothing => return Ok(None),
-            Want::Last => compute.rows(&x, tokens.len() - 1..tokens.len())?,
-            Want::All => x,
+        let logits = match want {
+            Want::Nothing => None,
+            Want::Last => Some(compute.rows(&x, tokens.len() - 1..tokens.len())?),
+            Want::All => Some(x),
         };
-        let x = compute.rms_norm(&x, &self.weights.output_norm, self.spec.rms_eps)?;
-        let head = self.weights.output.as_ref().unwrap_or(&self.weights.embedding);
-        compute.linear(&x, head, None).map(Some)
+        let logits = logits.map(|x| self.head(compute, &x)).transpose()?;
+        cache.advance(tokens.len());
+        Ok(logits)
+    }
+
+    fn head<C: Compute>(&self, compute: &mut C, x: &C::Tensor) -> Result<C::Tensor> {
+        let x = compute.rms_norm(x, &self.weights.output_norm, self.spec.rms_eps)?;
+        compute.linear(&x, self.weights.output.as_ref().unwrap_or(&self.weights.embedding), None)
     }
 
     fn feed_forward<C: Compute>(&self, compute: &mut C, layer: &Layer, x: C::Tensor) -> Result<C::Tensor> {
