@@ -88,7 +88,8 @@ impl Sampler {
     #[must_use]
     pub fn new(settings: &Sampling, seed: u64) -> Self {
         let settings = settings.clamped();
-        let (k, p, temperature) = (settings.top_k, settings.top_p, settings.temperature);
+        // The best token is always kept; to candle, however, a share of zero means that all are.
+        let (k, p, temperature) = (settings.top_k, settings.top_p.max(f64::from(f32::MIN_POSITIVE)), settings.temperature);
         let how = match (k, p) {
             _ if temperature < 1e-6 => How::ArgMax,
             (0, p) if p >= 1.0 => How::All { temperature },
@@ -104,7 +105,9 @@ impl Sampler {
     /// # Errors
     /// Logits that are not numbers: the weights are damaged.
     pub fn sample(&mut self, logits: &[f32], tokens: &[u32]) -> Result<u32> {
-        if logits.iter().any(|x| x.is_nan()) {
+        // Negative infinity rules a token out; it must leave some.
+        let unusable = |&x: &f32| x.is_nan() || x == f32::INFINITY;
+        if logits.iter().any(unusable) || logits.iter().all(|x| x.is_infinite()) {
             let at = tokens.len();
             return Err(Error::Engine(format!("the model gives invalid numbers at token {at}: its weights are damaged")));
         }
