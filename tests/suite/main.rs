@@ -3,6 +3,9 @@
 mod support;
 
 mod chat_view;
+mod engine;
+mod engine_cache;
+mod engine_limits;
 mod fetch;
 mod gguf;
 mod gguf_lies;
@@ -11,6 +14,7 @@ mod memory_view;
 mod not_models;
 mod pictures;
 mod prompt;
+mod sampler;
 mod scan;
 mod split_lies;
 mod store;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 pub mod gguf_writer;
+pub mod loaded;
+pub mod oracle;
 pub mod server;
 pub mod starter;
 pub mod tiny_llama;
