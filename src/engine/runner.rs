@@ -13,7 +13,7 @@ use crate::inspect::Model;
 use crate::kernels::pool::Pool;
 use crate::memory::alloc::EngineScope;
 use crate::memory::ledger::Ledger;
-use crate::memory::plan::{Arithmetic, Choice, KvDtype, PREFILL_CHUNK};
+use crate::memory::plan::{Arithmetic, Choice, PREFILL_CHUNK};
 use crate::units::Bytes;
 
 #[derive(Debug)]
@@ -50,11 +50,11 @@ impl Runner {
         let spec = model.spec.clone()?;
         model.file.check_unchanged()?;
         let weights = Weights::read(model, ledger, progress)?;
-        let (engine, kv) = match choice.arithmetic {
-            Arithmetic::Fast => (Engine::Fast(Fast::new(pool)), choice.kv),
-            Arithmetic::Exact => (Engine::Exact(Reference::new(pool)), KvDtype::F32),
+        let engine = match choice.arithmetic {
+            Arithmetic::Fast => Engine::Fast(Fast::new(pool)),
+            Arithmetic::Exact => Engine::Exact(Reference::new(pool)),
         };
-        let cache = KvCache::new(kv, spec.n_layers, spec.n_kv_heads * spec.head_dim, choice.context, ledger);
+        let cache = KvCache::new(choice.cache_dtype(), spec.n_layers, spec.n_kv_heads * spec.head_dim, choice.context, ledger);
         Ok(Self { decoder: Decoder::new(spec, weights), engine, cache, tokens: Vec::new(), logits: Vec::new() })
     }
 

@@ -10,6 +10,7 @@ use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
+use crate::memory::alloc::EngineOwned;
 use crate::memory::ledger::Ledger;
 use crate::memory::plan::{Fit, Plan};
 use crate::memory::{Parts, alloc};
@@ -36,11 +37,13 @@ pub enum Input {
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
-    runner: Runner,
+    runner: EngineOwned<Runner>,
     tokenizer: Tokenizer,
     template: Result<ChatTemplate>,
     fallback: ChatTemplate,
     tokenizer_bytes: Option<Bytes>,
+    /// What the engine's threads kept of earlier work before this model came: not its activations.
+    kept_before: Bytes,
     ledger: Ledger,
 }
 
@@ -59,12 +62,13 @@ impl Session {
         progress: &mut dyn FnMut(Bytes) -> bool,
     ) -> Result<Self> {
         check_budget(plan, anyway)?;
+        let kept_before = alloc::engine_live().unwrap_or_default() - charged_to_engine(&ledger.parts());
         let (tokenizer, tokenizer_bytes) = alloc::measure(|| Vocabulary::read(&model.file).and_then(Tokenizer::new));
         let tokenizer = tokenizer?;
         let template = template_of(&tokenizer);
         let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
         let runner = Runner::load(model, plan.choice, pool, ledger, progress)?;
-        Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, ledger: ledger.clone() })
+        Ok(Self { runner: EngineOwned::new(runner), tokenizer, template, fallback, tokenizer_bytes, kept_before, ledger: ledger.clone() })
     }
 
     /// The prompt for an input, as the model will read it.
@@ -91,12 +95,12 @@ impl Session {
 
     /// Weights and cache.
     #[must_use]
-    pub const fn runner(&self) -> &Runner {
+    pub fn runner(&self) -> &Runner {
         &self.runner
     }
 
     /// Weights and cache, to be fed.
-    pub const fn runner_mut(&mut self) -> &mut Runner {
+    pub fn runner_mut(&mut self) -> &mut Runner {
         &mut self.runner
     }
 
@@ -116,17 +120,13 @@ impl Session {
     /// last reset. `None` without the counting allocator.
     #[must_use]
     pub fn counted(&self) -> Parts {
-        let held = charged_to_engine(&self.charged());
+        let held = charged_to_engine(&self.charged()) + self.kept_before;
         Parts { activations: alloc::engine_peak().map(|peak| peak - held), tokenizer: self.tokenizer_bytes, ..Parts::default() }
     }
 
-    /// Frees everything, in the scope in which it was allocated, and gives the memory back to the system.
+    /// Frees everything and gives the memory back to the system.
     pub fn close(self) {
-        {
-            let _scope = alloc::EngineScope::enter();
-            drop(self.runner);
-        }
-        drop((self.tokenizer, self.template, self.fallback));
+        drop(self);
         alloc::trim();
     }
 }

@@ -213,7 +213,8 @@ impl Vocabulary {
         }
         let mut kinds = kinds(path, parts.kinds.as_deref(), count)?;
         let tokens = named(parts.tokens, &mut warnings);
-        let ids = ids_by_text(&tokens, &mut warnings);
+        count_twins(&tokens, &mut warnings);
+        let ids = ids_of_known_texts(&tokens);
         let merges = whole_merges(parts.merges, &mut warnings);
         let special = |name: &str, warnings: &mut Vec<String>| special_id(&parts.special, name, count, warnings);
 
@@ -336,13 +337,23 @@ fn named(mut tokens: Vec<String>, warnings: &mut Vec<String>) -> Vec<String> {
     tokens
 }
 
-fn ids_by_text<'t>(tokens: &'t [String], warnings: &mut Vec<String>) -> HashMap<&'t str, u32> {
-    let mut ids = HashMap::with_capacity(tokens.len());
-    for (id, token) in (0..).zip(tokens) {
-        ids.entry(token.as_str()).or_insert(id);
+/// Says how many texts occur more than once. Sorted numbers cost a file's liars less memory than a table of all texts.
+fn count_twins(tokens: &[String], warnings: &mut Vec<String>) {
+    let mut order: Vec<u32> = (0..).take(tokens.len()).collect();
+    order.sort_unstable_by_key(|&id| &tokens[id as usize]);
+    let twins = order.windows(2).filter(|pair| tokens[pair[0] as usize] == tokens[pair[1] as usize]).count();
+    if twins > 0 {
+        warnings.push(format!("key `tokenizer.ggml.tokens`: {twins} tokens occur twice; the first of each is used"));
     }
-    if ids.len() < tokens.len() {
-        warnings.push(format!("key `tokenizer.ggml.tokens`: {} tokens occur twice; the first of each is used", tokens.len() - ids.len()));
+}
+
+/// The first token with each of the texts that mean something here.
+fn ids_of_known_texts(tokens: &[String]) -> HashMap<&str, u32> {
+    let files = FILE_TEXTS.iter().flat_map(|(_, texts)| *texts);
+    let known: BTreeSet<&str> = END_TEXTS.iter().chain(&TURN_TEXTS).chain(files).copied().collect();
+    let mut ids = HashMap::with_capacity(known.len());
+    for (id, token) in (0..).zip(tokens).filter(|(_, token)| known.contains(token.as_str())) {
+        ids.entry(token.as_str()).or_insert(id);
     }
     ids
 }

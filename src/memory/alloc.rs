@@ -7,6 +7,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::units::Bytes;
@@ -19,6 +21,7 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 thread_local! {
     static IN_ENGINE: Cell<bool> = const { Cell::new(false) };
     static THREAD_NET: Cell<i64> = const { Cell::new(0) };
+    static THREAD_PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
 /// Install with `#[global_allocator]`; without it every figure here is `None`.
@@ -27,7 +30,13 @@ pub struct CountingAllocator;
 
 fn changed(by: i64) {
     LIVE.fetch_add(by, Ordering::Relaxed);
-    let _unless_exiting = THREAD_NET.try_with(|net| net.set(net.get() + by));
+    let net = THREAD_NET.try_with(|net| {
+        net.set(net.get() + by);
+        net.get()
+    });
+    if let Ok(net) = net {
+        let _unless_exiting = THREAD_PEAK.try_with(|peak| peak.set(peak.get().max(net)));
+    }
     if IN_ENGINE.try_with(Cell::get).unwrap_or(false) {
         let now = ENGINE.fetch_add(by, Ordering::Relaxed) + by;
         if by > 0 {
@@ -99,12 +108,54 @@ impl Drop for EngineScope {
     }
 }
 
+/// Something that was allocated in the engine's scope and is freed in it, whoever drops it and wherever: also when a panic does.
+#[derive(Debug)]
+pub struct EngineOwned<T>(ManuallyDrop<T>);
+
+impl<T> EngineOwned<T> {
+    /// Keeps `value` for the engine.
+    pub const fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+}
+
+impl<T> Deref for EngineOwned<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for EngineOwned<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T> Drop for EngineOwned<T> {
+    fn drop(&mut self) {
+        let _scope = EngineScope::enter();
+        // SAFETY: the value is dropped here and nowhere else, and nothing uses it afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+}
+
 /// Runs `work` and tells what this thread had allocated and not freed when it was done.
 pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Option<Bytes>) {
     let before = THREAD_NET.get();
     let result = work();
     let net = u64::try_from(THREAD_NET.get() - before).unwrap_or(0);
     (result, INSTALLED.load(Ordering::Relaxed).then_some(Bytes(net)))
+}
+
+/// Runs `work` and tells the most that this thread held at any moment beyond what it held before.
+pub fn measure_peak<R>(work: impl FnOnce() -> R) -> (R, Option<Bytes>) {
+    let before = THREAD_NET.get();
+    let outer = THREAD_PEAK.replace(before);
+    let result = work();
+    let peak = THREAD_PEAK.get();
+    THREAD_PEAK.set(peak.max(outer));
+    (result, INSTALLED.load(Ordering::Relaxed).then_some(Bytes(u64::try_from(peak - before).unwrap_or(0))))
 }
 
 /// Makes this thread the engine's for good: for the threads of the compute pool.

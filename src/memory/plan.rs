@@ -77,6 +77,17 @@ pub struct Choice {
     pub threads: usize,
 }
 
+impl Choice {
+    /// How the cache really stores keys and values: exact arithmetic rounds nothing.
+    #[must_use]
+    pub const fn cache_dtype(&self) -> KvDtype {
+        match self.arithmetic {
+            Arithmetic::Fast => self.kv,
+            Arithmetic::Exact => KvDtype::F32,
+        }
+    }
+}
+
 /// Whether a plan fits the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -182,11 +193,10 @@ fn peak(parts: &Parts) -> Bytes {
 }
 
 fn parts(model: &Model, spec: &ModelSpec, choice: Choice) -> Parts {
-    let kv = if choice.arithmetic == Arithmetic::Exact { KvDtype::F32 } else { choice.kv };
     let used = || model.used_tensors();
     Parts {
         weights: Some(used().filter_map(precision::resident_bytes).sum()),
-        kv_cache: Some(kv_bytes(spec, kv, choice.context)),
+        kv_cache: Some(kv_bytes(spec, choice.cache_dtype(), choice.context)),
         activations: Some(activations(spec, choice)),
         staging: Some(used().filter(|tensor| tensor.shape.len() <= 1).map(|tensor| tensor.bytes).max().unwrap_or_default()),
         tokenizer: Some(model.tokenizer_estimate()),

@@ -1,0 +1,401 @@
+//! The truths about memory, held against each other: planned, charged, counted, resident. Alone in its binary, because it installs the
+//! counting allocator; its tests run one after another, because they count for the whole process.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ponder::engine::generate::Generation;
+use ponder::engine::sampler::Sampling;
+use ponder::engine::session::{Input, Session};
+use ponder::engine::vocabulary::Vocabulary;
+use ponder::file::ModelFile;
+use ponder::inspect::Model;
+use ponder::memory::alloc::{self, CountingAllocator};
+use ponder::memory::ledger::Ledger;
+use ponder::memory::plan::{self, Choice, KvDtype};
+use ponder::memory::probe::Probe;
+use ponder::units::Bytes;
+use proptest::prelude::*;
+
+#[path = "suite/support/mod.rs"]
+#[expect(dead_code, reason = "the suite uses all of it")]
+mod support;
+
+use support::gguf_writer::{GgufBuilder, Kv, ggml};
+use support::loaded::{EXACT, FAST, MACHINE, load, load_bytes, pool};
+use support::tiny_llama::TinyLlama;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// One test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn engine_live() -> u64 {
+    alloc::engine_live().expect("the counting allocator is installed").0
+}
+
+fn live() -> u64 {
+    alloc::live().unwrap().0
+}
+
+/// Rows of 256, as K quants need.
+fn wide(matrices: u32) -> TinyLlama {
+    TinyLlama { n_embd: 256, n_ff: 512, n_heads: 8, n_kv_heads: 4, n_layers: 3, n_ctx: 2048, matrices, ..TinyLlama::default() }
+}
+
+/// Loads for a ledger of the test's own.
+fn session(model: &Model, choice: Choice, ledger: &Ledger) -> Session {
+    let plan = plan::plan(model, choice, &MACHINE).unwrap();
+    Session::load(model, &plan, false, pool(choice.threads), ledger, &mut |_| true).unwrap()
+}
+
+/// Reads a prompt of so many letters and draws a few tokens.
+fn answer(session: &mut Session, letters: usize) {
+    let prompt = session.prompt(&Input::Completion("abcdefghij ".repeat(letters / 11)), &|| true).unwrap();
+    let settings = Sampling { max_tokens: 4, ..Sampling::greedy() };
+    let mut generation = Generation::start(session, &prompt, &settings, 0).unwrap();
+    while generation.next(&|| true).unwrap().is_some() {}
+}
+
+#[track_caller]
+fn near(what: &str, now: u64, before: u64, within: u64) {
+    assert!(now.abs_diff(before) <= within, "{what}: {before} before, {now} after");
+}
+
+// --- planned = charged ≤ counted
+
+#[track_caller]
+fn planned_is_charged(bytes: &[u8], choice: Choice) {
+    let before = engine_live();
+    let mut loaded = load_bytes(bytes, choice);
+    let spec = loaded.model.spec.clone().unwrap();
+    let kv = choice.cache_dtype();
+    assert_eq!(loaded.session.charged().weights, loaded.plan.parts.weights);
+    assert_eq!(loaded.session.charged().kv_cache, Some(Bytes(0)), "nothing before the first token");
+    for n in [1, 255, 1, 200, 100] {
+        loaded.all(&vec![7; n]);
+        let (charged, in_cache) = (loaded.session.charged(), loaded.session.runner().cache().len());
+        assert_eq!(charged.weights, loaded.plan.parts.weights);
+        assert_eq!(charged.kv_cache, Some(plan::kv_bytes(&spec, kv, in_cache)), "{in_cache} tokens");
+        assert_eq!(charged.kv_cache, Some(plan::kv_bytes(&spec, kv, loaded.session.runner().cache().capacity())));
+        assert!(charged.sum().0 <= engine_live() - before, "{charged:?} are charged, {} counted", engine_live() - before);
+    }
+    loaded.session.runner_mut().truncate(300);
+    assert_eq!(loaded.session.charged().kv_cache, Some(plan::kv_bytes(&spec, kv, 300)));
+    let at_its_end = Choice { context: loaded.session.runner().cache().capacity(), ..choice };
+    assert_eq!(plan::plan(&loaded.model, at_its_end, &MACHINE).unwrap().parts.kv_cache, loaded.session.charged().kv_cache);
+    let ledger = loaded.ledger.clone();
+    loaded.session.close();
+    assert_eq!(ledger.parts().sum(), Bytes(0));
+}
+
+#[test]
+fn planned_is_charged_to_the_byte_for_every_type() {
+    let _alone = alone();
+    let types = [
+        ggml::F32, ggml::F16, ggml::BF16, ggml::Q4_0, ggml::Q4_1, ggml::Q5_0, ggml::Q5_1, ggml::Q8_0, ggml::Q2_K, ggml::Q3_K, ggml::Q4_K,
+        ggml::Q5_K, ggml::Q6_K,
+    ];
+    for matrices in types {
+        planned_is_charged(&wide(matrices).gguf().bytes(), Choice { context: 2048, ..FAST });
+    }
+}
+
+#[test]
+fn planned_is_charged_to_the_byte_for_every_kind_of_model() {
+    let _alone = alone();
+    let extras = TinyLlama { biases: true, rope_freqs: true, tied_head: false, ..wide(ggml::Q8_0) };
+    for choice in [FAST, Choice { kv: KvDtype::F32, ..FAST }, EXACT] {
+        planned_is_charged(&extras.gguf().bytes(), Choice { context: 1000, ..choice });
+    }
+    // Norms in half precision are widened.
+    let model = wide(ggml::F32);
+    let mut tensors = model.tensors();
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.shape.len() == 1) {
+        tensor.id = ggml::F16;
+        tensor.bytes = tensor.values.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect();
+    }
+    planned_is_charged(&model.gguf_of(&tensors).bytes(), Choice { context: 1000, ..FAST });
+}
+
+#[test]
+fn the_starter_model_costs_what_was_planned_and_gives_it_back() {
+    let _alone = alone();
+    let Some(path) = support::starter() else { return };
+    let ledger = Ledger::default();
+    // What is made once and kept: tables of the tokenizer's libraries, each thread's tiles.
+    session(&load_header(&path), FAST, &ledger).close();
+    let (engine_before, live_before, resident_before) = (engine_live(), live(), Probe::default().process().resident);
+
+    let model = load_header(&path);
+    let choice = Choice { context: 2048, ..FAST };
+    let planned = plan::plan(&model, choice, &MACHINE).unwrap();
+    let mut session = session(&model, choice, &ledger);
+    assert_eq!(session.charged().weights, planned.parts.weights);
+    answer(&mut session, 600);
+
+    let (charged, counted) = (session.charged(), session.counted());
+    let spec = model.spec.as_ref().unwrap();
+    assert_eq!(charged.kv_cache, Some(plan::kv_bytes(spec, KvDtype::F16, session.runner().tokens().len())));
+    assert!(charged.sum().0 <= engine_live() - engine_before);
+    let [estimated, tokenizer] = [planned.parts.tokenizer, counted.tokenizer].map(|bytes| bytes.unwrap().as_f64());
+    let [bound, activations] = [planned.parts.activations, counted.activations].map(|bytes| bytes.unwrap().as_f64());
+    assert!((0.9..1.1).contains(&(estimated / tokenizer)), "tokenizer: {estimated} estimated, {tokenizer} counted");
+    assert!(activations > 0.0 && activations <= bound, "activations: at most {bound} planned, {activations} counted");
+    assert!(bound <= 3.0 * activations, "activations: {bound} planned, {activations} counted");
+
+    session.close();
+    drop(model);
+    assert_eq!(ledger.parts().sum(), Bytes(0));
+    near("the engine's", engine_live(), engine_before, 128 << 10);
+    near("counted", live(), live_before, 1 << 20);
+    if cfg!(target_os = "linux") {
+        let resident = Probe::default().process().resident;
+        assert!(resident.0 <= resident_before.0 + (16 << 20), "resident: {resident_before} before, {resident} after");
+    }
+}
+
+fn load_header(path: &Path) -> Model {
+    Model::read(ModelFile::open(path).unwrap())
+}
+
+#[test]
+fn measured_activations_stay_below_the_plan() {
+    let _alone = alone();
+    for choice in [FAST, Choice { kv: KvDtype::F32, ..FAST }, EXACT, Choice { threads: 1, ..FAST }, Choice { threads: 5, ..FAST }] {
+        for matrices in [ggml::F32, ggml::Q4_1, ggml::Q6_K] {
+            let choice = Choice { context: 700, ..choice };
+            let mut loaded = load_bytes(&wide(matrices).gguf().bytes(), choice);
+            for letters in [11, 600] {
+                answer(&mut loaded.session, letters);
+                let (measured, bound) = (loaded.session.counted().activations.unwrap(), loaded.plan.parts.activations.unwrap());
+                assert!(measured > Bytes(0) && measured <= bound, "{choice:?}: at most {bound} planned, {measured} counted");
+            }
+            loaded.session.close();
+        }
+    }
+}
+
+#[test]
+fn loading_again_and_again_takes_no_more() {
+    let _alone = alone();
+    let (_folder, path) = support::file("tiny.gguf", &wide(ggml::Q8_0).gguf().bytes());
+    let ledger = Ledger::default();
+    let mut after = Vec::new();
+    for _ in 0..20 {
+        let mut session = session(&load_header(&path), FAST, &ledger);
+        answer(&mut session, 300);
+        session.close();
+        assert_eq!(ledger.parts().sum(), Bytes(0));
+        after.push((engine_live(), live()));
+    }
+    near("the engine's", after[19].0, after[1].0, 16 << 10);
+    near("counted", after[19].1, after[1].1, 256 << 10);
+}
+
+#[test]
+fn a_load_that_fails_or_is_stopped_gives_everything_back() {
+    let _alone = alone();
+    let (_folder, path) = support::file("tiny.gguf", &wide(ggml::F32).gguf().bytes());
+    let ledger = Ledger::default();
+    let model = load_header(&path);
+    session(&model, FAST, &ledger).close();
+    let plan = plan::plan(&model, FAST, &MACHINE).unwrap();
+    let before = engine_live();
+    for at in [1, 500_000, 3_000_000] {
+        let mut read = 0;
+        let stopped = Session::load(&model, &plan, false, pool(2), &ledger, &mut |bytes| {
+            read += bytes.0;
+            read < at
+        });
+        assert!(stopped.is_err());
+        drop(stopped);
+        assert_eq!((ledger.parts().sum(), engine_live()), (Bytes(0), before));
+    }
+}
+
+#[test]
+fn a_session_that_nobody_closes_is_given_back_all_the_same() {
+    let _alone = alone();
+    let bytes = wide(ggml::F32).gguf().bytes();
+    let mut before = 0;
+    for time in 0..3 {
+        let mut loaded = load_bytes(&bytes, FAST);
+        answer(&mut loaded.session, 100);
+        // As a panic in a job does.
+        drop(loaded);
+        if time == 0 {
+            before = engine_live();
+        }
+        near("the engine's", engine_live(), before, 16 << 10);
+    }
+}
+
+#[test]
+fn a_measurement_can_disagree_with_the_plan() {
+    let _alone = alone();
+    let (_folder, path) = support::file("tiny.gguf", &wide(ggml::F32).gguf().bytes());
+    let mut loaded = load(&path, FAST);
+    answer(&mut loaded.session, 100);
+    let before = loaded.session.counted().activations.unwrap();
+    {
+        let _scope = alloc::EngineScope::enter();
+        drop(vec![0_u8; 50 << 20]);
+    }
+    let after = loaded.session.counted().activations.unwrap();
+    assert!(after.0 >= before.0.max(50 << 20) && after > loaded.plan.parts.activations.unwrap());
+    loaded.session.close();
+}
+
+#[test]
+fn a_peak_is_the_most_that_was_held_at_once() {
+    let _alone = alone();
+    let ((), peak) = alloc::measure_peak(|| {
+        for _ in 0..10 {
+            drop(std::hint::black_box(vec![1_u8; 1000]));
+        }
+        drop((std::hint::black_box(vec![1_u8; 3000]), std::hint::black_box(vec![1_u8; 4000])));
+    });
+    assert_eq!(peak, Some(Bytes(7000)));
+    let (inner, outer) = alloc::measure_peak(|| {
+        drop(std::hint::black_box(vec![1_u8; 500]));
+        alloc::measure_peak(|| drop(std::hint::black_box(vec![1_u8; 100]))).1
+    });
+    assert_eq!((inner, outer), (Some(Bytes(100)), Some(Bytes(500))));
+}
+
+// --- no header, however it lies, allocates more than 8 × the file's length + 1 MiB
+
+/// Opens a file and interprets its header, its vocabulary too.
+fn peak_of_opening(path: &Path) -> u64 {
+    let open = || ModelFile::open(path).map(|file| drop((Vocabulary::read(&file).map(drop), Model::read(file).label())));
+    alloc::measure_peak(|| drop(open())).1.unwrap().0
+}
+
+#[track_caller]
+fn opening_is_bounded(what: &str, bytes: &[u8]) {
+    let (_folder, path) = support::file("model.gguf", bytes);
+    let (peak, most) = (peak_of_opening(&path), 8 * bytes.len() as u64 + (1 << 20));
+    assert!(peak <= most, "{what}: {peak} of {most} bytes, for a file of {}", bytes.len());
+}
+
+fn header(n_tensors: u64, n_entries: u64) -> Vec<u8> {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3_u32.to_le_bytes());
+    bytes.extend(n_tensors.to_le_bytes());
+    bytes.extend(n_entries.to_le_bytes());
+    bytes
+}
+
+/// An array's value: the elements' type, a length, and bytes.
+fn array(kind: u32, len: u64, rest: usize) -> Kv {
+    let mut value = kind.to_le_bytes().to_vec();
+    value.extend(len.to_le_bytes());
+    value.resize(value.len() + rest, 0);
+    Kv::Raw(9, value)
+}
+
+#[test]
+fn lying_headers_allocate_little() {
+    let _alone = alone();
+    let big = [1 << 10, 1 << 20, 1 << 30, 1 << 40, u64::MAX / 2, u64::MAX];
+    for n in big {
+        for len in [24, 100, 100_000] {
+            for (n_tensors, n_entries) in [(n, 0), (0, n), (n, n)] {
+                let mut bytes = header(n_tensors, n_entries);
+                bytes.resize(len, 0);
+                opening_is_bounded(&format!("{n_tensors} tensors, {n_entries} entries"), &bytes);
+            }
+        }
+        for kind in 0..13 {
+            for rest in [0, 100, 100_000] {
+                let builder = GgufBuilder::new().kv("tokenizer.ggml.tokens", array(kind, n, rest));
+                opening_is_bounded(&format!("array of {n} of type {kind}"), &builder.bytes());
+            }
+        }
+        let mut key = header(0, 1);
+        key.extend(n.to_le_bytes());
+        key.resize(1000, b'x');
+        opening_is_bounded(&format!("key of {n}"), &key);
+        opening_is_bounded(&format!("string of {n}"), &GgufBuilder::new().kv("k", Kv::Raw(8, n.to_le_bytes().to_vec())).bytes());
+        opening_is_bounded(&format!("shape of {n}"), &GgufBuilder::new().tensor_at("t", &[n, n], ggml::Q4_0, n).bytes());
+        let dims = u32::try_from(n).unwrap_or(u32::MAX);
+        opening_is_bounded(&format!("{n} dimensions"), &GgufBuilder::new().raw_tensor(b"t", dims, &[1; 4], ggml::F32, 0).bytes());
+    }
+    let nested = (0..10_000).fold(Kv::Array(0, vec![]), |inner, _| Kv::Array(9, vec![inner]));
+    opening_is_bounded("arrays in arrays", &GgufBuilder::new().kv("deep", nested).bytes());
+}
+
+#[test]
+fn crowded_headers_allocate_in_proportion() {
+    let _alone = alone();
+    let crowd = |builder: GgufBuilder, n: usize, add: &dyn Fn(GgufBuilder, usize) -> GgufBuilder| (0..n).fold(builder, add);
+    let entries = crowd(GgufBuilder::new(), 20_000, &|builder, i| builder.raw_kv(&i.to_le_bytes()[..3], 1_u8));
+    opening_is_bounded("20,000 entries", &entries.bytes());
+    let tensors = crowd(GgufBuilder::new(), 20_000, &|builder, i| builder.raw_tensor(&i.to_le_bytes()[..3], 0, &[], ggml::I8, 0));
+    opening_is_bounded("20,000 tensors", &tensors.bytes());
+    let arrays = crowd(GgufBuilder::new(), 2_000, &|builder, i| builder.raw_kv(&i.to_le_bytes()[..2], array(8, 12, 96)));
+    opening_is_bounded("2,000 arrays of empty strings", &arrays.bytes());
+    let one = GgufBuilder::new().kv("tokenizer.ggml.model", "gpt2").kv("tokenizer.ggml.pre", "gpt-2");
+    let tokens = one.clone().kv("tokenizer.ggml.tokens", array(8, 1 << 20, 8 << 20));
+    opening_is_bounded("a million empty tokens", &tokens.bytes());
+    let merges = one.kv("tokenizer.ggml.tokens", vec!["a", "b"]).kv("tokenizer.ggml.merges", array(8, 1 << 20, 8 << 20));
+    opening_is_bounded("a million empty merges", &merges.bytes());
+    opening_is_bounded("one long string", &GgufBuilder::new().kv("general.name", "\u{1b}".repeat(1 << 20)).bytes());
+    opening_is_bounded("an architecture of a megabyte", &GgufBuilder::new().kv("general.architecture", "x".repeat(1 << 20)).bytes());
+    opening_is_bounded("an honest file", &TinyLlama::default().gguf().bytes());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_behind_a_valid_magic_allocate_little(
+        n_tensors in prop_oneof![0..6_u64, any::<u64>()],
+        n_entries in prop_oneof![0..6_u64, any::<u64>()],
+        body in prop::collection::vec(prop_oneof![4 => Just(0_u8), 2 => 0..16_u8, 1 => any::<u8>()], 0..3_000),
+    ) {
+        let _alone = alone();
+        let mut bytes = header(n_tensors, n_entries);
+        bytes.extend(body);
+        opening_is_bounded("random bytes", &bytes);
+    }
+
+    #[test]
+    fn an_honest_file_with_changed_bytes_allocates_little(changes in prop::collection::vec((0..16_000_usize, any::<u8>()), 1..8)) {
+        let _alone = alone();
+        let mut bytes = TinyLlama::default().gguf().bytes();
+        for (at, value) in changes {
+            bytes[at] = value;
+        }
+        opening_is_bounded("changed bytes", &bytes);
+    }
+}
+
+// --- the process as the system sees it
+
+#[test]
+fn a_headless_run_of_the_starter_model_stays_within_its_bounds() {
+    let _alone = alone();
+    let Some(path) = support::starter() else { return };
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ponder"))
+        .args(["run", path.to_str().unwrap(), "--prompt", "Hi", "--max-tokens", "4", "--context", "2048", "--json"])
+        .output()
+        .unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let memory = &value["memory"];
+    let file = std::fs::metadata(&path).unwrap().len();
+    if cfg!(target_os = "linux") {
+        let peak = memory["resident_peak"].as_u64().unwrap();
+        assert!(peak < file / 100 * 135 + 150_000_000, "{peak}");
+        assert!(memory["resident"].as_u64().unwrap() <= peak);
+    }
+    let [planned, charged, counted] = ["planned", "charged", "counted"].map(|truth| memory[truth].clone());
+    assert_eq!(planned["weights"], charged["weights"]);
+    assert!(counted["total"].as_u64() >= charged["total"].as_u64());
+    assert!(charged["kv_cache"].as_u64() < planned["kv_cache"].as_u64(), "a few tokens fill one block of a context of eight");
+}
