@@ -18,7 +18,7 @@ pub fn run(args: &Args) -> Result<()> {
     if args.prompt == 0 || args.repeat == 0 {
         return Err(Error::unsupported("bench", "--prompt and --repeat must be at least 1"));
     }
-    let context = args.depth + args.prompt + args.generate;
+    let context = args.depth.saturating_add(args.prompt).saturating_add(args.generate);
     let mut loaded = prepare::load(&model, prepare::choice(&args.running, context, KvDtype::F16))?;
     let runner = loaded.session.runner_mut();
     let mut token = pseudo_tokens(spec.n_vocab);
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 
     let depth = args.depth + args.prompt + args.generate / 2;
-    let bytes_per_token = model.weight_bytes_per_token().0 + plan::kv_read_bytes(spec, KvDtype::F16, depth).0;
+    let bytes_per_token = model.weight_bytes_per_token().0 + plan::kv_read_bytes(spec, loaded.plan.choice.cache_dtype(), depth).0;
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let bandwidth = median(&decode) * bytes_per_token as f64 / 1e9;
     let value = json!({

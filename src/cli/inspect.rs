@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::args::Inspect as Args;
-use super::{prepare, show};
+use super::{number, prepare, show};
 use crate::error::Result;
 use crate::file::text::shown;
 use crate::file::{TensorInfo, Value};
@@ -177,24 +177,13 @@ fn value_json(value: &Value) -> Json {
         Value::Bool(b) => json!(b),
         Value::String(s) => json!(s),
         // The shortest decimal that is this F32, not the digits that F64 adds.
-        Value::F32(x) => number_json(x.to_string().parse().unwrap_or_else(|_| f64::from(*x))),
-        Value::F64(x) => number_json(*x),
+        Value::F32(x) => number(x.to_string().parse().unwrap_or_else(|_| f64::from(*x))),
+        Value::F64(x) => number(*x),
         Value::U64(n) => json!(n),
         Value::Array(array) => {
             json!({ "type": array.kind.name(), "count": array.len, "first": array.preview.iter().map(value_json).collect::<Vec<_>>() })
         }
         integer => json!(integer.as_i64()),
-    }
-}
-
-/// A number; what JSON has no number for is a string.
-fn number_json(x: f64) -> Json {
-    if x.is_nan() {
-        json!("nan")
-    } else if x.is_infinite() {
-        json!(if x > 0.0 { "inf" } else { "-inf" })
-    } else {
-        json!(x)
     }
 }
 

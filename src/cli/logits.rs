@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::Logits as Args;
 use super::npy::NpyWriter;
-use super::{go_on, prepare, show};
+use super::{go_on, number, prepare, show};
 use crate::engine::decoder::Want;
 use crate::engine::runner::Runner;
 use crate::error::{Error, Result};
@@ -71,9 +71,8 @@ fn score(
 }
 
 /// The `k` highest logits with their tokens, highest first.
-fn top(logits: &[f32], k: usize) -> Vec<(usize, f32)> {
+fn top(logits: &[f32], k: usize) -> Vec<(usize, Value)> {
     let mut ranked: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    ranked.truncate(k);
-    ranked
+    ranked.into_iter().take(k).map(|(token, logit)| (token, number(logit.into()))).collect()
 }

@@ -92,6 +92,17 @@ fn note(text: &str) {
     let _heard = writeln!(std::io::stderr(), "{text}");
 }
 
+/// A number; what JSON has no number for is a string.
+fn number(x: f64) -> Value {
+    if x.is_nan() {
+        json!("nan")
+    } else if x.is_infinite() {
+        json!(if x > 0.0 { "inf" } else { "-inf" })
+    } else {
+        json!(x)
+    }
+}
+
 /// The parts that this truth can tell, and their total, in bytes.
 fn parts_json(parts: &Parts, total: Option<Bytes>) -> Value {
     let mut map = Map::new();

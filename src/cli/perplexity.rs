@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::args::Perplexity as Args;
-use super::{go_on, note, prepare, show};
+use super::{go_on, note, number, prepare, show};
 use crate::engine::decoder::Want;
 use crate::engine::tokenizer::Special;
 use crate::error::{Error, Result};
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     let (ppl, stderr) = perplexity(&nll);
-    let value = json!({ "ppl": ppl, "stderr": stderr, "tokens": nll.len() });
+    let value = json!({ "ppl": number(ppl), "stderr": number(stderr), "tokens": nll.len() });
     show(args.target.json, &value, || format!("perplexity {ppl:.4} ± {stderr:.4} over {} tokens", nll.len()))
 }
 

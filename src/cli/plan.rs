@@ -12,6 +12,7 @@ pub fn run(args: &Args) -> Result<()> {
     let model = prepare::open(&args.target.file)?;
     let trained = model.spec.as_ref().map_err(Clone::clone)?.n_ctx_train;
     let context = args.context.map_or_else(|| prepare::default_context(&model), Ok)?;
+    prepare::check_context(&model, context)?;
     let machine = prepare::machine();
     let choice = Choice { context, kv: args.kv.into(), arithmetic: Arithmetic::Fast, threads: machine.processors };
     let plan = plan::plan(&model, choice, &machine)?;

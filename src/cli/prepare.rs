@@ -57,14 +57,20 @@ pub struct Loaded {
     pub seconds: f64,
 }
 
+/// Refuses a context beyond what the model was trained for.
+pub fn check_context(model: &Model, context: usize) -> Result<()> {
+    let trained = model.spec.as_ref().map_err(Clone::clone)?.n_ctx_train;
+    if context <= trained {
+        return Ok(());
+    }
+    let what = format!("{}: a context of {context} tokens", model.file.path.display());
+    Err(Error::unsupported(what, format!("the model was trained for {trained}; ask for at most that many")))
+}
+
 /// Loads a model as chosen; one that the machine cannot hold is refused.
 pub fn load(model: &Model, choice: Choice) -> Result<Loaded> {
     let started = Instant::now();
-    let trained = model.spec.as_ref().map_err(Clone::clone)?.n_ctx_train;
-    if choice.context > trained {
-        let what = format!("a context of {} tokens", choice.context);
-        return Err(Error::unsupported(what, format!("the model was trained for {trained}; ask for at most that many")));
-    }
+    check_context(model, choice.context)?;
     let plan = plan::plan(model, choice, &machine())?;
     let pool = Arc::new(Pool::new(choice.threads)?);
     let session = Session::load(model, &plan, false, pool, &Ledger::default(), &mut |_| go_on())?;

@@ -3,6 +3,7 @@
 mod support;
 
 mod chat_view;
+mod cli;
 mod engine;
 mod engine_cache;
 mod engine_limits;
