@@ -46,8 +46,6 @@ pub fn speed(state: &State) -> Option<TokensPerSecond> {
 /// Draws the strip; pressing it shows the memory page.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let rect = ui.max_rect();
-    let stroke = theme::hairline(ui);
-    ui.painter().hline(rect.x_range().expand(16.0), rect.top() + 0.5, stroke);
     let response = ui.interact(rect.expand2(vec2(16.0, 0.0)), ui.scope_id().with("strip"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken(state)));
     if response.has_focus() {

@@ -62,7 +62,7 @@ pub const DARK: Palette = Palette {
     on_accent: rgb(0x0014_161A),
     danger: rgb(0x00FF_7A6E),
     parts: [rgb(0x005B_9BD5), rgb(0x00E6_9F00), rgb(0x002B_B58A), rgb(0x00D5_8CB5), rgb(0x008A_8F98)],
-    bits: [rgb(0x0056_749A), rgb(0x00E3_EDF8)],
+    bits: [rgb(0x004A_78B8), rgb(0x00F6_EBC4)],
 };
 
 /// Dark on light.
@@ -76,7 +76,7 @@ pub const LIGHT: Palette = Palette {
     on_accent: rgb(0x00FF_FFFF),
     danger: rgb(0x00C0_362C),
     parts: [rgb(0x002F_6FB0), rgb(0x00A6_6A00), rgb(0x000E_7C5C), rgb(0x00A0_4E85), rgb(0x006B_7280)],
-    bits: [rgb(0x0073_8CAB), rgb(0x0016_283F)],
+    bits: [rgb(0x00A0_8B2E), rgb(0x0014_2A5C)],
 };
 
 impl Palette {

@@ -195,11 +195,11 @@ fn ggml_types_have_ggmls_names_and_sizes() {
 fn any_part_opens_the_whole_set() {
     let folder = tempfile::tempdir().unwrap();
     let part = |n: u16| {
-        GgufBuilder::new()
-            .kv("split.no", n)
-            .kv("split.count", 3_u16)
-            .kv("split.tensors.count", 3_i32)
-            .f32_tensor(&format!("t{n}"), &[1], &[f32::from(n)])
+        GgufBuilder::new().kv("split.no", n).kv("split.count", 3_u16).kv("split.tensors.count", 3_i32).f32_tensor(
+            &format!("t{n}"),
+            &[1],
+            &[f32::from(n)],
+        )
     };
     part(0).kv("general.architecture", "llama").write(&folder.path().join("m-00001-of-00003.gguf"));
     part(1).write(&folder.path().join("m-00002-of-00003.gguf"));

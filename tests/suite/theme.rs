@@ -30,6 +30,7 @@ fn text_reaches_four_and_a_half_on_everything_it_stands_on() {
         }
         check(&mut missed, 4.5, &format!("{name}: accent on surface"), p.accent, p.surface);
         check(&mut missed, 4.5, &format!("{name}: accent on raised"), p.accent, p.raised);
+        check(&mut missed, 4.5, &format!("{name}: accent on selected"), p.accent, p.selected());
         check(&mut missed, 4.5, &format!("{name}: text on the accent"), p.on_accent, p.accent);
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));

@@ -88,7 +88,7 @@ fn storage(ui: &mut Ui, model: &Model) {
             hatched: share.dtype.block_len().is_none(),
         })
         .collect();
-    widgets::stacked_bar(ui, "in the file", &segments, model.tensor_bytes(), None, 16.0);
+    widgets::stacked_bar(ui, "in the file", &segments, model.tensor_bytes(), None, 20.0);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         for share in &model.mix {
@@ -112,12 +112,11 @@ fn parts(ui: &mut Ui, model: &Model) {
         for part in &model.parts {
             ui.horizontal(|ui| {
                 ui.set_min_height(theme::ROW);
-                let words = RichText::new(part.name).color(theme::secondary(ui));
-                ui.add_sized([132.0, theme::ROW], egui::Label::new(words).halign(egui::Align::LEFT));
+                widgets::lead(ui, 132.0, part.name);
                 let bar = (ui.available_width() - 176.0).max(40.0);
                 bar_of(ui, bar, part.bytes, most, color);
                 let exact = format!("{} in {} tensors", part.bytes.exact(), grouped(part.tensors as u64));
-                widgets::number(ui, format!("{}  {:>6}", part.bytes.on_disk(), percent(part.bytes.as_f64() / all)), &exact);
+                widgets::number(ui, format!("{}  {:>7}", part.bytes.on_disk(), percent(part.bytes.as_f64() / all)), &exact);
             });
         }
     });

@@ -117,6 +117,22 @@ pub fn shortened(name: &str, most: usize) -> String {
     format!("{head}…{tail}")
 }
 
+/// Draws into a place that was allocated before, without moving what comes next.
+pub fn cell(ui: &mut Ui, place: egui::Rect, layout: Layout, contents: impl FnOnce(&mut Ui)) {
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(layout));
+    child.shrink_clip_rect(place.expand2(vec2(2.0, 2.0)));
+    child.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
+    contents(&mut child);
+}
+
+/// Words in a column of their own, this wide.
+pub fn lead(ui: &mut Ui, width: f32, words: &str) {
+    let (place, _) = ui.allocate_exact_size(vec2(width, theme::ROW), Sense::hover());
+    cell(ui, place, Layout::left_to_right(Align::Center), |ui| {
+        term(ui, words);
+    });
+}
+
 /// A column in the middle of the page, at most `widest`, with at least 24 points at both sides.
 pub fn column<R>(ui: &mut Ui, widest: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let side = ((ui.available_width() - widest) / 2.0).max(24.0);
