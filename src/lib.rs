@@ -1,5 +1,6 @@
 //! Ponder.
 
+pub mod app;
 pub mod cli;
 pub mod engine;
 pub mod error;
@@ -13,4 +14,4 @@ pub mod state;
 pub mod store;
 pub mod units;
 pub mod view;
-//pub mod worker;
+pub mod worker;

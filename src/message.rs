@@ -17,6 +17,7 @@ use crate::memory::Parts;
 use crate::memory::history::Sample;
 use crate::memory::plan::Plan;
 use crate::memory::probe::Machine;
+pub use crate::store::Restored;
 use crate::store::chat::{Chat, ChatId, Metrics};
 use crate::store::settings::Settings;
 use crate::units::{Bytes, TokensPerSecond};
@@ -46,6 +47,8 @@ pub enum Command {
     },
     /// Ask for a file with the system's dialog. A lane of its own.
     Pick,
+    /// Ask the desktop whether it is dark. Dialog lane.
+    AskTheme,
     /// Get the starter model. Net lane.
     Fetch,
     /// Load a model, in place of the one that is loaded. Engine lane.
@@ -187,6 +190,11 @@ pub enum Outcome {
     Scanned(Vec<Found>),
     /// The file chosen in the dialog; `None` if it was closed.
     Picked(Option<PathBuf>),
+    /// Whether the desktop asks for dark windows; `None` where it does not say.
+    Theme {
+        /// See the variant.
+        dark: Option<bool>,
+    },
     /// The starter model is here.
     Fetched(PathBuf),
     /// The model is loaded.
@@ -227,15 +235,4 @@ pub struct Receipt {
     pub threads: usize,
     /// Whether the file's chat template works; the error says why not.
     pub template: Result<(), Error>,
-}
-
-/// What was on disk at the start.
-#[derive(Debug, Clone, Default)]
-pub struct Restored {
-    /// All chats, any order; answers that were streaming when the app ended are marked interrupted.
-    pub chats: Vec<Chat>,
-    /// The settings, or their defaults.
-    pub settings: Settings,
-    /// Files that were set aside or could not be read.
-    pub problems: Vec<Error>,
 }

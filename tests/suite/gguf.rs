@@ -140,7 +140,7 @@ fn a_token_that_is_not_utf8_is_bytes_or_an_error_with_its_index() {
 
 #[test]
 fn ggml_types_have_ggmls_names_and_sizes() {
-    // Name, weights and bytes per block: gguf-py's GGML_QUANT_SIZES, except Q8_1 (ggml-common.h: two halves and 32 bytes).
+    // Name, weights and bytes per block: gguf-py's GGML_QUANT_SIZES, except Q8_1 and Q2_0, which are ggml-common.h's.
     let table = [
         (0, "F32", 1, 4),
         (1, "F16", 1, 2),
@@ -280,10 +280,11 @@ fn the_starter_model_is_read_as_gguf_py_reads_it() {
     assert_eq!(model.metadata.u64("llama.block_count"), Some(30));
     let embedding = model.tensor("token_embd.weight").unwrap();
     assert_eq!(embedding.shape, [49_152, 576]);
+    assert_eq!((embedding.dtype, embedding.offset, embedding.bytes), (DType::Q8_0, 1_785_664, Bytes(30_081_024)));
     let tokens = model.strings("tokenizer.ggml.tokens").unwrap();
     assert_eq!((tokens.len(), tokens[1].as_str()), (49_152, "<|im_start|>"));
     assert_eq!(model.strings("tokenizer.ggml.merges").unwrap().len(), 48_900);
-    assert_eq!(model.tensors.iter().map(|tensor| tensor.end()).max(), Some(98_362_432));
+    assert_eq!(model.tensors.iter().map(TensorInfo::end).max(), Some(98_362_432));
     model.check_unchanged().unwrap();
 }
 

@@ -2,11 +2,16 @@
 
 mod support;
 
+mod chat_view;
 mod fetch;
 mod gguf;
 mod gguf_lies;
+mod inspect;
+mod memory_view;
+mod not_models;
 mod prompt;
 mod scan;
+mod split_lies;
 mod store;
 mod store_damage;
 mod store_kill;

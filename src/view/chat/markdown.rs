@@ -1,0 +1,160 @@
+//! Blocks on the screen. Markdown is inert: no image is loaded, no file is opened, and only links to the web can be followed.
+
+use egui::output::OutputCommand;
+use egui::{Frame, Label, Margin, RichText, ScrollArea, Shape, TextWrapMode, Ui, vec2};
+use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
+
+use super::blocks::{Block, Piece, Reading, cut};
+use super::flow::Flow;
+use super::inert::may_open;
+use crate::view::{icons, theme, widgets};
+
+/// How far the second stroke of strong text lies from the first, in points.
+const OVERSTRIKE: f32 = 0.45;
+
+/// A message as it was cut and measured. Only what was appended is cut again.
+#[derive(Default)]
+pub struct Document {
+    key: Option<(usize, u64)>,
+    pieces: Vec<Piece>,
+    flow: Flow,
+    cache: CommonMarkCache,
+}
+
+impl Document {
+    /// Draws `text`.
+    pub fn ui(&mut self, ui: &mut Ui, text: &str, reading: Reading) {
+        self.take_over(text, reading);
+        let Self { pieces, flow, cache, .. } = self;
+        flow.begin(ui.available_width(), pieces.len());
+        let gap = ui.spacing().item_spacing.y;
+        for (i, piece) in pieces.iter().enumerate() {
+            // pieces of one code block stand without a gap
+            let continues = matches!(&piece.block, Block::Code { first: false, .. });
+            ui.spacing_mut().item_spacing.y = gap;
+            if continues {
+                ui.add_space(-gap);
+            }
+            flow.row(ui, i, |ui| block(ui, &piece.block, cache));
+        }
+    }
+
+    fn take_over(&mut self, text: &str, reading: Reading) {
+        let key = (text.len(), hash(text));
+        if self.key == Some(key) {
+            return;
+        }
+        let known = self.key.filter(|&(len, hashed)| text.is_char_boundary(len) && len < text.len() && hash(&text[..len]) == hashed);
+        let kept = if known.is_some() { self.pieces.len().saturating_sub(1) } else { 0 };
+        // the tail may be several pieces of one block: go back to the first of them
+        let from = self.pieces.get(kept).map_or(0, |piece| piece.start);
+        let from = if kept == 0 { 0 } else { from };
+        let kept = self.pieces[..kept].partition_point(|piece| piece.start < from);
+        self.pieces.truncate(kept);
+        let tail = cut(&text[from..], reading).into_iter().map(|piece| Piece { start: from + piece.start, ..piece });
+        self.pieces.extend(tail);
+        if known.is_none() {
+            self.flow = Flow::default();
+        }
+        for row in kept..self.pieces.len() {
+            self.flow.forget(row);
+        }
+        self.key = Some(key);
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn block(ui: &mut Ui, block: &Block, cache: &mut CommonMarkCache) {
+    match block {
+        Block::Prose(text) => prose(ui, text, cache),
+        Block::Plain(text) => {
+            ui.add(Label::new(text).wrap_mode(TextWrapMode::Wrap));
+        }
+        Block::Quote(blocks) => quote(ui, blocks, cache),
+        Block::Code { language, text, whole, first } => code(ui, language, text, whole, *first),
+    }
+}
+
+fn prose(ui: &mut Ui, text: &str, cache: &mut CommonMarkCache) {
+    let palette = theme::palette(ui);
+    ui.scope(|ui| {
+        // egui has one weight per family: what is strong is found by its colour and struck twice
+        ui.visuals_mut().override_text_color = Some(theme::mix(palette.surface, palette.ink, 0.94));
+        ui.style_mut().url_in_tooltip = true;
+        ui.spacing_mut().item_spacing.y = 3.0;
+        let from = ui.painter().add(Shape::Noop);
+        CommonMarkViewer::new().explicit_image_uri_scheme(true).show(ui, cache, text);
+        let layer = ui.layer_id();
+        let strong = ui.visuals().strong_text_color();
+        ui.ctx().graphics_mut(|graphics| {
+            let list = graphics.entry(layer);
+            for i in from.0 + 1..list.next_idx().0 {
+                list.mutate_shape(egui::layers::ShapeIdx(i), |clipped| {
+                    if let Shape::Text(text) = &clipped.shape
+                        && text.galley.job.sections.iter().any(|section| section.format.color == strong)
+                    {
+                        let mut again = text.clone();
+                        again.pos.x += OVERSTRIKE;
+                        clipped.shape = Shape::Vec(vec![clipped.shape.clone(), Shape::Text(again)]);
+                    }
+                });
+            }
+        });
+    });
+    ui.ctx().output_mut(|output| {
+        output.commands.retain(|command| !matches!(command, OutputCommand::OpenUrl(open) if !may_open(&open.url)));
+    });
+}
+
+fn quote(ui: &mut Ui, blocks: &[Block], cache: &mut CommonMarkCache) {
+    let inner = Frame::new().inner_margin(Margin { left: 14, ..Margin::ZERO }).show(ui, |ui| {
+        for (i, inner) in blocks.iter().enumerate() {
+            ui.push_id(i, |ui| block(ui, inner, cache));
+        }
+    });
+    let rect = inner.response.rect;
+    ui.painter().vline(rect.left() + 2.0, rect.y_range(), egui::Stroke::new(2.0, theme::palette(ui).control_pressed()));
+}
+
+fn code(ui: &mut Ui, language: &str, text: &str, whole: &str, first: bool) {
+    let fill = ui.visuals().code_bg_color;
+    let margin = Margin { left: 12, right: 6, top: if first { 4 } else { 0 }, bottom: 8 };
+    Frame::new().fill(fill).corner_radius(theme::CORNER).inner_margin(margin).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        if first {
+            ui.horizontal(|ui| {
+                widgets::small(ui, if language.is_empty() { "code" } else { language });
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| copy(ui, "Copy code", whole));
+            });
+        }
+        ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
+            let text = RichText::new(text).monospace().size(13.0);
+            ui.add(Label::new(text).wrap_mode(TextWrapMode::Extend));
+            ui.add_space(2.0);
+        });
+    });
+}
+
+/// A sign that puts `text` on the clipboard and shows that it did as long as the pointer stays.
+pub fn copy(ui: &mut Ui, name: &str, text: &str) {
+    let done_id = ui.scope_id().with((name, "copied"));
+    let done = ui.data(|data| data.get_temp::<bool>(done_id)).unwrap_or_default();
+    let response = widgets::icon_button(ui, if done { icons::CHECK } else { icons::COPY }, if done { "Copied" } else { name });
+    if response.clicked() {
+        ui.ctx().copy_text(text.to_owned());
+    }
+    let done = response.clicked() || done && (response.hovered() || response.has_focus());
+    ui.data_mut(|data| data.insert_temp(done_id, done));
+}
+
+/// A gap of the grid between blocks.
+pub fn gap(ui: &mut Ui, height: f32) {
+    ui.allocate_space(vec2(0.0, height));
+}
