@@ -548,7 +548,7 @@ fn pictures() {
                 ("failed", Scene::failed()),
             ],
             Page::Settings => vec![("library", Scene::library())],
-            Page::Chat | Page::Memory => Vec::new(),
+            Page::Chat | Page::Memory => vec![("writing", Scene::writing())],
         }
     };
     for (look, theme) in [("dark", Theme::Dark), ("light", Theme::Light)] {
@@ -563,6 +563,36 @@ fn pictures() {
                     scene = std::mem::replace(stage.harness.state_mut(), Scene::new());
                 }
             }
+        }
+    }
+}
+
+#[test]
+#[ignore = "draws pictures for the eye"]
+fn pictures_of_what_lies_above() {
+    for (look, theme) in [("dark", Theme::Dark), ("light", Theme::Light)] {
+        for what in ["keys", "list", "drop", "hover"] {
+            let mut scene = Scene::library();
+            if what == "hover" {
+                scene = Scene::loaded();
+                scene.state.page = Page::Model;
+            }
+            let mut stage = stage(theme, [1280.0, 800.0], scene);
+            stage.harness.run();
+            match what {
+                "keys" => drop(stage.keys(Modifiers::NONE, Key::Questionmark)),
+                "list" => drop(stage.keys(Modifiers::COMMAND, Key::L)),
+                "drop" => {
+                    let path = PathBuf::from("/downloads/SmolLM2-135M-Instruct.Q4_1.gguf");
+                    stage.harness.input_mut().hovered_files.push(egui::HoveredFile { path: Some(path), ..Default::default() });
+                    stage.harness.run_steps(2);
+                }
+                _ => {
+                    stage.harness.get_by_label_contains("took").hover();
+                    stage.harness.run_steps(8);
+                }
+            }
+            stage.harness.render().unwrap().save(std::env::temp_dir().join(format!("ponder-{what}-{look}.png"))).unwrap();
         }
     }
 }

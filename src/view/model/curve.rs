@@ -36,11 +36,12 @@ impl Curve {
         let xs: Vec<f64> = points.iter().map(|(context, _)| position(*context)).collect();
         let ceiling_seen = ceiling < highest * 2.5;
         let top = if ceiling_seen { ceiling.max(highest) * 1.12 } else { highest * 1.25 };
-        let grid = theme::mix(palette.surface, palette.ink, 0.5);
+        let grid = theme::mix(palette.surface, palette.ink, 0.32);
         let step = nice_step(top);
 
         let plot = Plot::new("memory against context")
             .height(168.0)
+            .width(ui.available_width() - 12.0)
             .set_margin_fraction(egui::Vec2::ZERO)
             .show_background(false)
             .allow_zoom(false)
