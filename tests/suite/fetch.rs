@@ -11,11 +11,9 @@ use ponder::library::download::{HubFile, WheelFile};
 use ponder::library::{Download, Environment, Folders, Progress, Source, Stage, describe, fetch, starter};
 use ponder::units::Bytes;
 
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/starter.rs"]
-mod starter_model;
-use server::{Connection, Request, Server};
+
+use crate::support::starter as starter_model;
+use crate::support::server::{Connection, Request, Server};
 
 const HANG_GUARD: Duration = Duration::from_secs(30);
 
