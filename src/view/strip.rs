@@ -126,7 +126,7 @@ fn parts(ui: &mut Ui, figures: &Figures) {
     let scale = Bytes(figures.planned.max(figures.parts.sum()).0 / 20 * 21);
     let segments = widgets::segments(ui, &figures.parts);
     let labelled = room > 560.0;
-    let words: f32 = if labelled { 132.0 * segments.len().min(3) as f32 + 110.0 } else { 110.0 };
+    let words: f32 = if labelled { 506.0 } else { 110.0 };
     let bar = (room - words).clamp(64.0, 360.0);
     ui.scope(|ui| {
         ui.set_max_width(bar);

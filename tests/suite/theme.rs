@@ -84,8 +84,8 @@ fn glossary_is_sorted_and_each_entry_is_one_sentence() {
 }
 
 pub fn parts() -> Parts {
-    let mib = |n: f64| Some(Bytes((n * 1_048_576.0) as u64));
-    Parts { weights: mib(93.8), kv_cache: mib(12.0), activations: mib(6.1), staging: mib(0.0), tokenizer: mib(9.2) }
+    let kib = |n: u64| Some(Bytes(n << 10));
+    Parts { weights: kib(96_051), kv_cache: kib(12_288), activations: kib(6_246), staging: kib(0), tokenizer: kib(9_420) }
 }
 
 /// Every widget once.

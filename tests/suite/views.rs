@@ -1,7 +1,7 @@
 //! The pages, driven by name: what is pressed becomes a wish, what happens is seen, and every state can be drawn at every size.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,12 +36,13 @@ fn machine(available: u64) -> Machine {
 /// A state and the folder that its model lies in.
 pub struct Scene {
     pub state: State,
-    _folder: Option<tempfile::TempDir>,
+    #[expect(dead_code, reason = "keeps the folder until the scene is over")]
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { state: State::new(machine(22 * GIB), 1_700_000_000_000), _folder: None }
+        Self { state: State::new(machine(22 * GIB), 1_700_000_000_000), folder: None }
     }
 
     fn job(&mut self, action: Action) -> JobId {
@@ -52,9 +53,9 @@ impl Scene {
         let _ = self.state.apply(Event::Done { job, outcome });
     }
 
-    fn open(mut self, path: PathBuf) -> Self {
-        let job = self.job(Action::Open { path: path.clone(), load: false });
-        let outcome = ModelFile::open(&path).map(|file| Outcome::Inspected(Arc::new(Model::read(file))));
+    fn open(mut self, path: &Path) -> Self {
+        let job = self.job(Action::Open { path: path.to_owned(), load: false });
+        let outcome = ModelFile::open(path).map(|file| Outcome::Inspected(Arc::new(Model::read(file))));
         self.done(job, outcome);
         self
     }
@@ -62,7 +63,7 @@ impl Scene {
     fn opened() -> Self {
         let llama = TinyLlama { matrices: ggml::Q8_0, n_ctx: 8_192, ..TinyLlama::default() };
         let (folder, path) = crate::support::file("tiny-Q8_0.gguf", &llama.gguf().bytes());
-        Self { _folder: Some(folder), ..Self::new().open(path) }
+        Self { folder: Some(folder), ..Self::new().open(&path) }
     }
 
     fn unrunnable() -> Self {
@@ -72,7 +73,7 @@ impl Scene {
             .f32_tensor("token_embd.weight", &[32, 8], &[0.5; 256])
             .bytes();
         let (folder, path) = crate::support::file("gemma-3-270m.gguf", &bytes);
-        Self { _folder: Some(folder), ..Self::new().open(path) }
+        Self { folder: Some(folder), ..Self::new().open(&path) }
     }
 
     fn too_large() -> Self {
@@ -491,7 +492,7 @@ impl egui::DroppedFile for Dropped {
 #[test]
 fn a_file_that_hovers_is_announced_and_a_dropped_one_is_opened() {
     let path = PathBuf::from("/downloads/SmolLM2-135M-Instruct.Q4_1.gguf");
-    let words = ponder::view::drop::words(Some(path.clone()), 1);
+    let words = ponder::view::drop::words(Some(path.as_path()), 1);
     assert_eq!(words, "Drop to see what SmolLM2-135M-Instruct.Q4_1.gguf is");
     let mut stage = Stage_::of(Scene::new());
     stage.harness.input_mut().hovered_files.push(egui::HoveredFile { path: Some(path.clone()), ..Default::default() });
@@ -531,7 +532,7 @@ fn storage_is_read_from_names_as_publishers_write_them() {
 #[ignore = "draws pictures for the eye"]
 fn pictures() {
     let real = |scene: Scene| match crate::support::starter() {
-        Some(path) => Scene { _folder: scene._folder, ..Scene::library().open(path) },
+        Some(path) => Scene::library().open(&path),
         None => scene,
     };
     let scenes = |page: Page| -> Vec<(&str, Scene)> {

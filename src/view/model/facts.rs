@@ -29,21 +29,18 @@ type Fact = (&'static str, String, String);
 pub fn list(model: &Model) -> Vec<Fact> {
     let plain = |word: &'static str, n: usize| (word, grouped(n as u64), String::new());
     let mut facts: Vec<Fact> = vec![("Parameters", count(model.parameters), grouped(model.parameters))];
-    match &model.spec {
-        Ok(spec) => {
-            facts.push(plain("Layers", spec.n_layers));
-            facts.push(("Heads", format!("{} / {}", spec.n_heads, spec.n_kv_heads), "queries / keys and values".to_owned()));
-            facts.push(plain("Width", spec.n_embd));
-            facts.push(plain("Feed-forward", spec.n_ff));
-            facts.push(plain("Context", spec.n_ctx_train));
-            facts.push(plain("Vocabulary", spec.n_vocab));
-        }
-        Err(_) => {
-            let architecture = model.architecture().unwrap_or_default();
-            for (word, key) in [("Layers", "block_count"), ("Width", "embedding_length"), ("Context", "context_length")] {
-                if let Some(n) = model.file.metadata.u64(&format!("{architecture}.{key}")) {
-                    facts.push((word, grouped(n), String::new()));
-                }
+    if let Ok(spec) = &model.spec {
+        facts.push(plain("Layers", spec.n_layers));
+        facts.push(("Heads", format!("{} / {}", spec.n_heads, spec.n_kv_heads), "queries / keys and values".to_owned()));
+        facts.push(plain("Width", spec.n_embd));
+        facts.push(plain("Feed-forward", spec.n_ff));
+        facts.push(plain("Context", spec.n_ctx_train));
+        facts.push(plain("Vocabulary", spec.n_vocab));
+    } else {
+        let architecture = model.architecture().unwrap_or_default();
+        for (word, key) in [("Layers", "block_count"), ("Width", "embedding_length"), ("Context", "context_length")] {
+            if let Some(n) = model.file.metadata.u64(&format!("{architecture}.{key}")) {
+                facts.push((word, grouped(n), String::new()));
             }
         }
     }

@@ -103,7 +103,8 @@ fn label(ui: &Ui, area: Rect, segment: &Segment) {
     let color = if on_surface { palette.surface } else { palette.ink };
     let font = theme::small_mono().resolve(ui.style());
     let galley = ui.painter().layout_no_wrap(segment.name.clone(), font, color);
-    if !segment.hatched && galley.size().x + 12.0 <= area.width() {
+    let legible = theme::contrast(color, segment.color) >= 4.5;
+    if legible && !segment.hatched && galley.size().x + 12.0 <= area.width() {
         ui.painter().galley(area.center() - galley.size() / 2.0, galley, color);
     }
 }

@@ -65,6 +65,7 @@ pub fn paint_icon(ui: &Ui, rect: egui::Rect, icon: Icon, color: Color32, size: f
 }
 
 /// Help on hover and, for what takes the keyboard, on focus: the glossary's sentence for `term`.
+#[expect(clippy::must_use_candidate, reason = "the help is the point, the response a convenience")]
 pub fn help(response: Response, term: &str) -> Response {
     let Some(sentence) = glossary::explain(term) else { return response };
     if response.has_focus() && !response.hovered() {
