@@ -1,4 +1,58 @@
-//! Ponder.
+//! Ponder runs local AI models and lets a person look inside them.
+//!
+//! Someone drops a model file on the window and sees at once what it is, what it will cost in memory and whether it runs here; then
+//! chats with it while weights, KV cache and activations are metered live. This page is the plan of the house.
+//!
+//! # One circle, one direction
+//!
+//! ```text
+//! Action ─State::perform→ Order{JobId, Command} ─Worker (lanes)→ Event ─State::apply→ State ─View::ui→ Action
+//! file → inspect → memory (plan) → engine (load, run) → worker (events) → state → view
+//! ```
+//!
+//! * A **view** reads `&State` and pushes an [`state::Action`]. It never computes and never changes anything else.
+//! * [`state::State::perform`] turns a wish into at most one [`message::Order`]; [`state::State::apply`] folds an [`message::Event`] in
+//!   and returns at most one action that follows (fetched → open → load). Without threads the whole app is a pure fold.
+//! * A **lane** of the [`worker`] turns an order into events. The engine lane owns the model; the inspect lane owns none, so browsing
+//!   neither waits for an answer nor stops one; the store lane writes chats and settings; the net lane downloads; the dialog lane waits
+//!   for the desktop. `Stop` names a job and overtakes the queue.
+//! * The **headless commands** ([`cli`]) call the same functions as the lanes. There is no second implementation of anything.
+//!
+//! # The rooms, in reading order
+//!
+//! * [`units`], [`error`]: quantities and the only number formatting; failures by stage.
+//! * [`file`]: what is written in a model file. Positional reads, no maths.
+//! * [`memory`]: the four truths. Planned ([`memory::plan`]), charged ([`memory::ledger`]), counted ([`memory::alloc`]), resident
+//!   ([`memory::probe`]).
+//! * [`kernels`]: arithmetic on packed weights, the compute pool, and the one table of dtypes ([`kernels::precision`]).
+//! * [`inspect`]: what a file means: roles, parts, mix, and the spec a decoder runs by.
+//! * [`engine`]: one decoder over [`engine::compute::Compute`], in two arithmetics: [`engine::fast`] and [`engine::reference`].
+//! * [`library`]: folders, the starter model, fetching, models on this disk.
+//! * [`store`]: chats, the streaming answer's journal, settings; whatever is damaged is set aside and told.
+//! * [`message`]: the contract between the threads.
+//! * [`worker`] and [`state`], which never meet; [`view`], egui only; [`app`], which holds state, worker and views together.
+//!
+//! # Invariants, each with its test
+//!
+//! 1. Modules import downward only, as the table in `tests/suite/tidy.rs` says.
+//! 2. State changes only in `perform` and `apply`; views get `&State` (the types).
+//! 3. Each order ends in exactly one `Done`; steps never follow it (`worker`).
+//! 4. An event of a job nobody waits for changes nothing (`state`).
+//! 5. Every event wakes the screen; an idle app draws no frames (`worker`, `app`).
+//! 6. `Worker::send` and `drain` never block; dropping the worker joins its threads or leaves them behind after two seconds; Stop is
+//!    answered within one layer of one chunk (`worker`, `app`, `engine`).
+//! 7. A panic in a job is a failed job and not a dead lane (`worker`).
+//! 8. Planned = charged for weights and for the KV cache at its current capacity; charged ≤ counted; after Unload the ledger is zero and
+//!    counted is back (`tests/memory_truth.rs`).
+//! 9. Any `State` can be drawn at any size in both themes without a panic; every input has an accessible name (`views`).
+//! 10. No header, however it lies, allocates more than 8 × the file's length + 1 MiB (`tests/memory_truth.rs`, `gguf_lies`).
+//!
+//! # Where this differs from the first plan
+//!
+//! * The store has a module of its own below [`message`], because both the store lane and the state speak of chats and settings.
+//! * The dialog lane is separate: a desktop portal may hang, and nothing else should.
+//! * The fast path takes candle's block dots on our own pool, row by row, in place of its `QMatMul`: candle's keeps a second packed copy
+//!   of some types, spins its own threads and cannot be resized. Kernels of our own replace the dots type by type.
 
 pub mod app;
 pub mod cli;

@@ -7,6 +7,7 @@ use candle_core::quantized::GgmlType;
 use candle_core::quantized::k_quants::{BlockQ8_0, BlockQ8_1, BlockQ8K};
 use half::{bf16, f16};
 
+use super::dot::RowDot;
 use super::pool::Pool;
 
 /// Weight rows per task: large enough to be worth handing out, small enough to balance.
@@ -41,7 +42,7 @@ macro_rules! rounded {
 rounded!(f32 => f32, f16 => f16, bf16 => bf16, BlockQ8_0 => q8_0, BlockQ8_1 => q8_1, BlockQ8K => q8_k);
 
 /// `out[l, n] = x[l, k] · wᵀ` for `w[n, k]` in blocks of `T`.
-pub(super) fn matmul<T: GgmlType>(pool: &Pool, scratch: &mut Scratch, w: &[T], x: &[f32], k: usize, out: &mut [f32])
+pub(super) fn matmul<T: RowDot>(pool: &Pool, scratch: &mut Scratch, w: &[T], x: &[f32], k: usize, out: &mut [f32])
 where
     T::VecDotType: Rounded,
 {
@@ -57,9 +58,7 @@ where
     let dots = |first: usize, out: &mut [f32]| {
         for (j, column) in out.chunks_mut(l).enumerate() {
             let weights = &w[(first + j) * w_row..(first + j + 1) * w_row];
-            for (value, activations) in column.iter_mut().zip(rounded.chunks(x_row)) {
-                *value = T::vec_dot(k, weights, activations);
-            }
+            T::dots(k, weights, &rounded, column);
         }
     };
     if l == 1 {

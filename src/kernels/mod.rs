@@ -1,10 +1,11 @@
 //! The CPU's arithmetic on packed weights: what the engine's fast path is made of.
 //!
 //! Weights stay in the file's blocks ([`weight`]), one copy; a matrix product rounds the activations to 8 bits once and takes
-//! block-wise dot products ([`matmul`]). The dots are candle's for now, run on our own [`pool`], without its packed copies and its
-//! spinning threads. [`precision`] is the one table of what each type becomes on its way from the disk to the sum.
+//! block-wise dot products ([`matmul`]). The dots are candle's for now, but for one of our own, run on our [`pool`], without
+//! candle's packed copies and spinning threads. [`precision`] is the one table of what each type becomes on its way from the disk to the sum.
 
 pub mod attention;
+mod dot;
 pub mod elementwise;
 pub mod matmul;
 pub mod pool;

@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use candle_core::quantized::GgmlType;
 use candle_core::quantized::k_quants::{
     BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
 };
 use half::{bf16, f16};
 
+use super::dot::RowDot;
 use super::matmul::{self, Scratch};
 use super::pool::Pool;
 use super::precision;
@@ -25,7 +25,7 @@ const READ_STEP: usize = 4 << 20;
 ///
 /// # Safety
 /// The type must be `repr(C)` or a primitive, without padding and without invalid bit patterns.
-unsafe trait PlainBlock: GgmlType + 'static {}
+unsafe trait PlainBlock: RowDot + 'static {}
 
 macro_rules! plain {
     ($($block:ty: $bytes:literal),*) => {$(

@@ -9,6 +9,7 @@ mod gguf_lies;
 mod inspect;
 mod memory_view;
 mod not_models;
+mod pictures;
 mod prompt;
 mod scan;
 mod split_lies;

@@ -1,0 +1,135 @@
+//! The pictures of `screenshots/`: the real app, the real model, a scripted session. They are rewritten only under
+//! `UPDATE_SCREENSHOTS=1`; without it the session is driven and drawn all the same.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use ponder::app::{App, Start};
+use ponder::engine::sampler::Sampling;
+use ponder::library::Folders;
+use ponder::state::{Action, Page, Slot, State};
+use ponder::store::settings::{Settings, Theme};
+
+use crate::support::starter;
+
+/// Far more than any step takes; a session that hangs must not hang the suite.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn wants(word: &str) -> bool {
+    std::env::var("PONDER_REQUIRE").is_ok_and(|list| list.split(',').any(|item| item.trim() == word))
+}
+
+/// Whether there is a graphics device to draw with, the processor's own included.
+fn can_draw() -> bool {
+    let drawn = std::panic::catch_unwind(|| {
+        let mut harness = Harness::builder().with_size([8.0, 8.0]).wgpu().build_ui(|ui| {
+            ui.label("x");
+        });
+        harness.render().is_ok()
+    });
+    let can = drawn.unwrap_or(false);
+    assert!(can || !wants("pictures"), "PONDER_REQUIRE asks for pictures, and nothing here can draw them");
+    if !can {
+        eprintln!("without pictures: no graphics device, not even a software one");
+    }
+    can
+}
+
+struct Session {
+    harness: Harness<'static, App>,
+    theme: &'static str,
+    _folder: tempfile::TempDir,
+}
+
+impl Session {
+    fn start(model: &Path, theme: Theme) -> Self {
+        let folder = tempfile::Builder::new().prefix("Ponder ").tempdir().unwrap();
+        let folders = Folders::at(folder.path());
+        std::fs::create_dir_all(&folders.models).unwrap();
+        std::fs::hard_link(model, folders.models.join(model.file_name().unwrap()))
+            .or_else(|_| std::fs::copy(model, folders.models.join(model.file_name().unwrap())).map(|_| ()))
+            .unwrap();
+        let settings = Settings { theme, ..Settings::default() };
+        let text = serde_json::to_vec(&settings).unwrap();
+        std::fs::write(&folders.settings_file, text).unwrap();
+        let start = Start { settings, software_renderer: true, open: None };
+        let harness = Harness::builder().with_size([1280.0, 800.0]).with_pixels_per_point(1.5).with_render_cursor(false).wgpu().build_eframe(
+            move |cc| App::new(&cc.egui_ctx, folders, start).unwrap(),
+        );
+        let name = if theme == Theme::Dark { "dark" } else { "light" };
+        Self { harness, theme: name, _folder: folder }
+    }
+
+    fn perform(&mut self, action: Action) {
+        self.harness.state_mut().perform(action);
+    }
+
+    /// Draws frames until the state is as it should be.
+    fn until(&mut self, what: &str, holds: impl Fn(&State) -> bool) {
+        let start = Instant::now();
+        while !holds(self.harness.state().state()) {
+            assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+            std::thread::sleep(Duration::from_millis(10));
+            self.harness.step();
+        }
+        self.harness.run_steps(4);
+    }
+
+    fn picture(&mut self, name: &str) {
+        let image = self.harness.render().unwrap();
+        let colours: std::collections::BTreeSet<_> = image.pixels().step_by(97).map(|pixel| pixel.0).collect();
+        assert!(colours.len() > 8, "{name} is empty");
+        if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("screenshots").join(format!("{name}-{}.png", self.theme));
+            image.save(path).unwrap();
+        }
+    }
+
+    fn ask(&mut self, text: &str) {
+        self.perform(Action::Draft(text.to_owned()));
+        self.perform(Action::Send);
+        let turns = self.harness.state().state().chats.current().turns.len();
+        self.until("the answer is complete", |state| {
+            state.answering.is_none() && state.chats.current().turns.len() > turns && !state.unsaved()
+        });
+    }
+}
+
+fn tour(model: &Path, theme: Theme) {
+    let mut session = Session::start(model, theme);
+    session.until("the disk is searched", |state| matches!(state.found, Slot::Ready(_)) && state.restored.ready().is_some());
+    session.picture("home");
+
+    let file = session.harness.state().state().found.ready().unwrap()[0].path.clone();
+    session.perform(Action::Open { path: file, load: false });
+    session.until("the header is read", |state| state.opened.ready().is_some());
+    session.harness.get_by_label_contains("Will it fit");
+    session.picture("model");
+
+    session.perform(Action::Load { anyway: false });
+    session.until("the model is loaded", |state| state.loaded.is_some());
+    session.perform(Action::SetSampling(Sampling { max_tokens: 120, ..Sampling::greedy() }));
+    session.ask("What color is the sky?");
+    let answer = session.harness.state().state().chats.current().turns[1].text.clone();
+    assert!(answer.contains("beautiful shade of blue"), "{answer}");
+    session.ask("Write a short Python function that returns the mean of a list.");
+    assert_eq!(session.harness.state().state().page, Page::Chat);
+    session.picture("chat");
+
+    session.perform(Action::Go(Page::Memory));
+    session.harness.run_steps(4);
+    session.picture("memory");
+    assert!(session.harness.state().state().memory.samples().len() > 20);
+}
+
+#[test]
+fn the_pictures_show_the_real_model_in_both_themes() {
+    let Some(model) = starter() else { return };
+    if !can_draw() {
+        return;
+    }
+    tour(&model, Theme::Dark);
+    tour(&model, Theme::Light);
+}
