@@ -46,7 +46,7 @@ pub fn storage_in_name(file: &str) -> Option<&str> {
 /// A row of the home page: everything that is known. The response is the row's own.
 pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) -> Response {
     let known = known(path, state);
-    let end = if forget.is_some() { theme::CONTROL + 4.0 } else { 0.0 };
+    let end = theme::CONTROL + 4.0;
     let response = frame(ui, &format!("Open {}", known.name), 40.0, end, |ui, rect| {
         let narrow = rect.width() < 620.0;
         let verdict = if narrow { 40.0 } else { 216.0 };
@@ -89,7 +89,8 @@ pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) 
             vec2(theme::CONTROL, theme::CONTROL),
         );
         let name = format!("Forget {}", known.name);
-        *forget = ui.scope_builder(UiBuilder::new().max_rect(place), |ui| widgets::icon_button(ui, icons::CLOSE, &name).clicked()).inner;
+        let mut child = ui.new_child(UiBuilder::new().max_rect(place));
+        *forget = widgets::icon_button(&mut child, icons::CLOSE, &name).clicked();
     }
     response.on_hover_text(path.to_string_lossy())
 }
@@ -137,9 +138,8 @@ fn frame(ui: &mut Ui, name: &str, height: f32, end: f32, contents: impl FnOnce(&
 }
 
 fn cell(ui: &mut Ui, left: f32, width: f32, row: Rect, layout: Layout, contents: impl FnOnce(&mut Ui) -> Response) {
-    let rect = Rect::from_min_max(pos2(left, row.top()), pos2(left + width.max(0.0), row.bottom()));
-    ui.scope_builder(UiBuilder::new().max_rect(rect).layout(layout), |ui| {
-        ui.shrink_clip_rect(rect);
+    let place = Rect::from_min_max(pos2(left, row.top()), pos2(left + width.max(0.0), row.bottom()));
+    widgets::cell(ui, place, layout, |ui| {
         contents(ui);
     });
 }

@@ -80,6 +80,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// What was pressed, taken out of the input. Keys without modifiers are left to whoever has the focus.
+#[must_use]
 pub fn pressed(ui: &Ui) -> Option<Does> {
     let typing = ui.ctx().egui_wants_keyboard_input();
     ui.input_mut(|input| {
@@ -112,6 +113,7 @@ pub fn written(ui: &Ui, does: Does) -> String {
 }
 
 /// The list of keys, over the page. Returns whether it is to be closed.
+#[must_use]
 pub fn list(ui: &Ui) -> bool {
     let modal = egui::Modal::new(egui::Id::unique("shortcuts")).show(ui.ctx(), |ui| {
         ui.set_width(420.0);
@@ -122,7 +124,8 @@ pub fn list(ui: &Ui) -> bool {
                 close = widgets::icon_button(ui, super::icons::CLOSE, "Close").clicked();
             });
         });
-        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 140.0).show(ui, |ui| {
+        let height = ui.ctx().content_rect().height() - 140.0;
+        egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             for shortcut in TABLE {
                 let keys: Vec<String> = shortcut.keys.iter().map(|keys| ui.ctx().format_shortcut(keys)).collect();
                 key_row(ui, shortcut.words, &keys.join("  or  "));

@@ -46,8 +46,6 @@ pub fn speed(state: &State) -> Option<TokensPerSecond> {
 /// Draws the strip; pressing it shows the memory page.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let rect = ui.max_rect();
-    let stroke = theme::hairline(ui);
-    ui.painter().hline(rect.x_range().expand(16.0), rect.top() + 0.5, stroke);
     let response = ui.interact(rect.expand2(vec2(16.0, 0.0)), ui.scope_id().with("strip"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken(state)));
     if response.has_focus() {
@@ -128,7 +126,7 @@ fn parts(ui: &mut Ui, figures: &Figures) {
     let scale = Bytes(figures.planned.max(figures.parts.sum()).0 / 20 * 21);
     let segments = widgets::segments(ui, &figures.parts);
     let labelled = room > 560.0;
-    let words: f32 = if labelled { 132.0 * segments.len().min(3) as f32 + 110.0 } else { 110.0 };
+    let words: f32 = if labelled { 506.0 } else { 110.0 };
     let bar = (room - words).clamp(64.0, 360.0);
     ui.scope(|ui| {
         ui.set_max_width(bar);

@@ -1,7 +1,7 @@
 //! The pages, driven by name: what is pressed becomes a wish, what happens is seen, and every state can be drawn at every size.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,12 +36,13 @@ fn machine(available: u64) -> Machine {
 /// A state and the folder that its model lies in.
 pub struct Scene {
     pub state: State,
-    _folder: Option<tempfile::TempDir>,
+    #[expect(dead_code, reason = "keeps the folder until the scene is over")]
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { state: State::new(machine(22 * GIB), 1_700_000_000_000), _folder: None }
+        Self { state: State::new(machine(22 * GIB), 1_700_000_000_000), folder: None }
     }
 
     fn job(&mut self, action: Action) -> JobId {
@@ -52,9 +53,9 @@ impl Scene {
         let _ = self.state.apply(Event::Done { job, outcome });
     }
 
-    fn open(mut self, path: PathBuf) -> Self {
-        let job = self.job(Action::Open { path: path.clone(), load: false });
-        let outcome = ModelFile::open(&path).map(|file| Outcome::Inspected(Arc::new(Model::read(file))));
+    fn open(mut self, path: &Path) -> Self {
+        let job = self.job(Action::Open { path: path.to_owned(), load: false });
+        let outcome = ModelFile::open(path).map(|file| Outcome::Inspected(Arc::new(Model::read(file))));
         self.done(job, outcome);
         self
     }
@@ -62,7 +63,7 @@ impl Scene {
     fn opened() -> Self {
         let llama = TinyLlama { matrices: ggml::Q8_0, n_ctx: 8_192, ..TinyLlama::default() };
         let (folder, path) = crate::support::file("tiny-Q8_0.gguf", &llama.gguf().bytes());
-        Self { _folder: Some(folder), ..Self::new().open(path) }
+        Self { folder: Some(folder), ..Self::new().open(&path) }
     }
 
     fn unrunnable() -> Self {
@@ -72,7 +73,7 @@ impl Scene {
             .f32_tensor("token_embd.weight", &[32, 8], &[0.5; 256])
             .bytes();
         let (folder, path) = crate::support::file("gemma-3-270m.gguf", &bytes);
-        Self { _folder: Some(folder), ..Self::new().open(path) }
+        Self { folder: Some(folder), ..Self::new().open(&path) }
     }
 
     fn too_large() -> Self {
@@ -143,7 +144,8 @@ impl Scene {
     }
 
     fn writing() -> Self {
-        let text = Step::Text { text: "A beautiful shade of blue.".to_owned(), generated: 41, context_used: 412, decode: TokensPerSecond(118.3) };
+        let text =
+            Step::Text { text: "A beautiful shade of blue.".to_owned(), generated: 41, context_used: 412, decode: TokensPerSecond(118.3) };
         Self::answering(&[text])
     }
 
@@ -157,7 +159,12 @@ impl Scene {
 
     fn library() -> Self {
         let mut scene = Self::new();
-        let found = |name: &str, file: &str, bytes, app| Found { path: PathBuf::from(format!("/models/{file}")), name: name.to_owned(), bytes: Bytes(bytes), app };
+        let found = |name: &str, file: &str, bytes, app| Found {
+            path: PathBuf::from(format!("/models/{file}")),
+            name: name.to_owned(),
+            bytes: Bytes(bytes),
+            app,
+        };
         let job = scene.job(Action::Scan);
         let all = vec![
             found("SmolLM2-135M-Instruct.Q4_1", "SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432, App::Ponder),
@@ -165,7 +172,8 @@ impl Scene {
             found("Llama-3.3-70B-Instruct-Q4_K_M", "Llama-3.3-70B-Instruct-Q4_K_M-00001-of-00002.gguf", 42_500_000_000, App::HuggingFace),
         ];
         scene.done(job, Ok(Outcome::Scanned(all)));
-        scene.state.settings.recent = vec!["/models/gemma-3-270m-it-Q4_K_M.gguf".into(), "/elsewhere/on/a/long/path/that/has/to/be/cut/Qwen3-0.6B-Q8_0.gguf".into()];
+        scene.state.settings.recent =
+            vec!["/models/gemma-3-270m-it-Q4_K_M.gguf".into(), "/elsewhere/on/a/long/path/that/has/to/be/cut/Qwen3-0.6B-Q8_0.gguf".into()];
         scene.state.settings.model_folders = vec!["/mnt/models".into()];
         scene
     }
@@ -175,7 +183,10 @@ impl Scene {
         let now = scene.state.now;
         scene.state.notices.push(Tone::Info, "Deleted \u{201c}A chat\u{201d}.", Some(("Undo", Action::UndoDelete)), now);
         scene.state.notices.push(Tone::Warning, "chats/17.json could not be read and was set aside as 17.json.damaged.", None, now);
-        let error = Error::Fetch("The starter model could not be had. Tried: hub (no connection), pip (not found). Put the file by hand into the models folder.".to_owned());
+        let error = Error::Fetch(
+            "The starter model could not be had. Tried: hub (no connection), pip (not found). Put the file by hand into the models folder."
+                .to_owned(),
+        );
         scene.state.notices.push(Tone::Error, error.to_string(), None, now);
         let job = scene.job(Action::GetStarter);
         scene.done(job, Err(error));
@@ -185,7 +196,12 @@ impl Scene {
     fn failed() -> Self {
         let mut scene = Self::new();
         let job = scene.job(Action::Open { path: "/models/page.gguf".into(), load: false });
-        let error = Error::format("/models/page.gguf".as_ref(), "byte 0", "the magic bytes GGUF", "an HTML page: the download saved a web page instead of the file");
+        let error = Error::format(
+            "/models/page.gguf".as_ref(),
+            "byte 0",
+            "the magic bytes GGUF",
+            "an HTML page: the download saved a web page instead of the file",
+        );
         scene.done(job, Err(error));
         scene
     }
@@ -282,10 +298,17 @@ fn nothing_reaches_beyond_the_smallest_window() {
             let mut stage = stage(Theme::Dark, SIZES[0], scene);
             stage.harness.run();
             for node in stage.harness.root().children_recursive() {
-                let rect = node.rect();
                 let role = node.accesskit_node().role();
+                if node.accesskit_node().raw_bounds().is_none() {
+                    continue;
+                }
+                let rect = node.rect();
                 if matches!(role, Role::Button | Role::TextInput | Role::SpinButton | Role::Slider | Role::RadioButton) {
-                    assert!(rect.left() >= -0.5 && rect.right() <= SIZES[0][0] + 0.5, "{name} on {page:?}: {:?} at {rect:?}", node.accesskit_node().label());
+                    assert!(
+                        rect.left() >= -0.5 && rect.right() <= SIZES[0][0] + 0.5,
+                        "{name} on {page:?}: {:?} at {rect:?}",
+                        node.accesskit_node().label()
+                    );
                 }
             }
         }
@@ -469,7 +492,7 @@ impl egui::DroppedFile for Dropped {
 #[test]
 fn a_file_that_hovers_is_announced_and_a_dropped_one_is_opened() {
     let path = PathBuf::from("/downloads/SmolLM2-135M-Instruct.Q4_1.gguf");
-    let words = ponder::view::drop::words(Some(path.clone()), 1);
+    let words = ponder::view::drop::words(Some(path.as_path()), 1);
     assert_eq!(words, "Drop to see what SmolLM2-135M-Instruct.Q4_1.gguf is");
     let mut stage = Stage_::of(Scene::new());
     stage.harness.input_mut().hovered_files.push(egui::HoveredFile { path: Some(path.clone()), ..Default::default() });
@@ -489,6 +512,8 @@ fn settings_change_theme_threads_and_folders() {
     stage.harness.run();
     assert!(stage.wishes.borrow().contains(&Action::SetTheme(ponder::store::settings::Theme::Light)));
     assert_eq!(stage.press("Remove /mnt/models"), [Action::RemoveFolder("/mnt/models".into())]);
+    stage.harness.get_by_label("Folder to add").focus();
+    stage.harness.run();
     stage.harness.get_by_label("Folder to add").type_text("/data/llm");
     stage.harness.run();
     assert_eq!(stage.press("Add"), [Action::AddFolder("/data/llm".into())]);
@@ -507,12 +532,14 @@ fn storage_is_read_from_names_as_publishers_write_them() {
 #[ignore = "draws pictures for the eye"]
 fn pictures() {
     let real = |scene: Scene| match crate::support::starter() {
-        Some(path) => Scene { _folder: scene._folder, ..Scene::library().open(path) },
+        Some(path) => Scene::library().open(&path),
         None => scene,
     };
     let scenes = |page: Page| -> Vec<(&str, Scene)> {
         match page {
-            Page::Home => vec![("new", Scene::new()), ("library", Scene::library()), ("fetching", Scene::fetching()), ("troubled", Scene::troubled())],
+            Page::Home => {
+                vec![("new", Scene::new()), ("library", Scene::library()), ("fetching", Scene::fetching()), ("troubled", Scene::troubled())]
+            }
             Page::Model => vec![
                 ("opened", real(Scene::opened())),
                 ("loaded", real(Scene::opened()).load()),
@@ -522,7 +549,7 @@ fn pictures() {
                 ("failed", Scene::failed()),
             ],
             Page::Settings => vec![("library", Scene::library())],
-            Page::Chat | Page::Memory => Vec::new(),
+            Page::Chat | Page::Memory => vec![("writing", Scene::writing())],
         }
     };
     for (look, theme) in [("dark", Theme::Dark), ("light", Theme::Light)] {
@@ -537,6 +564,36 @@ fn pictures() {
                     scene = std::mem::replace(stage.harness.state_mut(), Scene::new());
                 }
             }
+        }
+    }
+}
+
+#[test]
+#[ignore = "draws pictures for the eye"]
+fn pictures_of_what_lies_above() {
+    for (look, theme) in [("dark", Theme::Dark), ("light", Theme::Light)] {
+        for what in ["keys", "list", "drop", "hover"] {
+            let mut scene = Scene::library();
+            if what == "hover" {
+                scene = Scene::loaded();
+                scene.state.page = Page::Model;
+            }
+            let mut stage = stage(theme, [1280.0, 800.0], scene);
+            stage.harness.run();
+            match what {
+                "keys" => drop(stage.keys(Modifiers::NONE, Key::Questionmark)),
+                "list" => drop(stage.keys(Modifiers::COMMAND, Key::L)),
+                "drop" => {
+                    let path = PathBuf::from("/downloads/SmolLM2-135M-Instruct.Q4_1.gguf");
+                    stage.harness.input_mut().hovered_files.push(egui::HoveredFile { path: Some(path), ..Default::default() });
+                    stage.harness.run_steps(2);
+                }
+                _ => {
+                    stage.harness.get_by_label_contains("took").hover();
+                    stage.harness.run_steps(8);
+                }
+            }
+            stage.harness.render().unwrap().save(std::env::temp_dir().join(format!("ponder-{what}-{look}.png"))).unwrap();
         }
     }
 }

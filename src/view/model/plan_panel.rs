@@ -153,7 +153,7 @@ fn load(ui: &mut Ui, state: &State, plan: &Plan, actions: &mut Actions) {
 /// The part to blame and what would fit.
 fn blame(ui: &mut Ui, plan: &Plan, actions: &mut Actions) {
     let bytes = plan.parts.get(plan.blame).unwrap_or_default();
-    widgets::ink_label(ui, format!("Most of it are the {}: {bytes}.", plural(plan.blame)));
+    widgets::ink_label(ui, format!("{} most of it: {bytes}.", takes(plan.blame)));
     if plan.max_context == 0 {
         widgets::note(ui, "Not even the shortest context would fit. A file of the same model with fewer bits per weight may.");
     } else if plan.max_context < plan.choice.context {
@@ -164,12 +164,13 @@ fn blame(ui: &mut Ui, plan: &Plan, actions: &mut Actions) {
     }
 }
 
-const fn plural(part: Part) -> &'static str {
+const fn takes(part: Part) -> &'static str {
     match part {
-        Part::KvCache => "keys and values of the KV cache",
-        Part::Staging => "staging buffers",
-        Part::Tokenizer => "tables of the tokenizer",
-        Part::Weights | Part::Activations => part.word(),
+        Part::Weights => "The weights take",
+        Part::KvCache => "The KV cache takes",
+        Part::Activations => "The activations take",
+        Part::Staging => "Loading takes",
+        Part::Tokenizer => "The tokenizer takes",
     }
 }
 

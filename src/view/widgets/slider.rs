@@ -87,6 +87,9 @@ fn rail(ui: &mut Ui, name: &str, place: &mut f64, value: f64) -> Response {
         visuals.selection.bg_fill = palette.accent;
         visuals.widgets.hovered.bg_fill = visuals.widgets.inactive.bg_fill;
         visuals.widgets.active.bg_fill = visuals.widgets.inactive.bg_fill;
+        for state in [&mut visuals.widgets.inactive, &mut visuals.widgets.hovered, &mut visuals.widgets.active] {
+            (state.fg_stroke, state.bg_stroke) = (egui::Stroke::NONE, egui::Stroke::NONE);
+        }
         let response = ui.add(egui::Slider::new(place, 0.0..=1.0).show_value(false).step_by(0.0));
         let enabled = ui.is_enabled();
         response.widget_info(|| {
