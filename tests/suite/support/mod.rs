@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod gguf_writer;
+pub mod scene;
 
 /// The starter model, if it is in the models folder (`PONDER_HOME`, or the platform's data folder).
 pub fn starter() -> Option<PathBuf> {
