@@ -1,5 +1,6 @@
 //! Ponder.
 
+pub mod app;
 pub mod cli;
 pub mod engine;
 pub mod error;

@@ -1,10 +1,15 @@
-//! Ponder's program: arguments, the counting allocator, and either a headless command or the window. Thin.
+//! Ponder's program: the counting allocator, and then either a headless command or the window.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use ponder::app::{Open, Start, window};
 use ponder::cli::{self, args::Cli};
+use ponder::error::Result;
+use ponder::library::{Folders, starter};
 use ponder::memory::alloc::CountingAllocator;
+use ponder::store;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -13,6 +18,19 @@ fn main() -> ExitCode {
     let args = Cli::parse();
     match &args.command {
         Some(command) => cli::run(command),
-        None => ExitCode::SUCCESS,
+        None => match open_window(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                cli::complain(&error);
+                ExitCode::FAILURE
+            }
+        },
     }
+}
+
+fn open_window(args: &Cli) -> Result<()> {
+    let folders = Folders::from_process()?;
+    let open = args.files.first().map(|file| if file == Path::new(starter::WORD) { Open::Starter } else { Open::File(file.clone()) });
+    let settings = store::peek_settings(&folders.data);
+    window::open(&folders, &Start { open, settings, software_renderer: false }, args.renderer)
 }

@@ -47,6 +47,8 @@ pub enum Command {
     },
     /// Ask for a file with the system's dialog. A lane of its own.
     Pick,
+    /// Ask the desktop whether it is dark. Dialog lane.
+    AskTheme,
     /// Get the starter model. Net lane.
     Fetch,
     /// Load a model, in place of the one that is loaded. Engine lane.
@@ -188,6 +190,11 @@ pub enum Outcome {
     Scanned(Vec<Found>),
     /// The file chosen in the dialog; `None` if it was closed.
     Picked(Option<PathBuf>),
+    /// Whether the desktop asks for dark windows; `None` where it does not say.
+    Theme {
+        /// See the variant.
+        dark: Option<bool>,
+    },
     /// The starter model is here.
     Fetched(PathBuf),
     /// The model is loaded.

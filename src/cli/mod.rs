@@ -3,6 +3,7 @@
 pub mod args;
 mod bench;
 mod fetch;
+pub mod inspect;
 mod logits;
 mod npy;
 mod perplexity;
@@ -38,7 +39,7 @@ pub fn run(command: &Command) -> ExitCode {
         }
     });
     let result = match command {
-        Command::Inspect(_) => Ok(()),
+        Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Tokenize(args) => tokenize::run(args),

@@ -107,7 +107,7 @@ pub struct Vocabulary {
     pub warnings: Vec<String>,
 }
 
-/// Texts that end a turn or an answer in some model family, whatever the file calls them (llama.cpp's list, b7000 and later).
+/// Texts that end a turn or an answer in some model family, whatever the file calls them (llama.cpp's list, as llama-cpp-python 0.3.36 has it).
 const END_TEXTS: [&str; 22] = [
     "<|eot_id|>",
     "<|im_end|>",

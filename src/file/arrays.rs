@@ -6,6 +6,9 @@ use crate::file::source::{Source, Stream};
 use crate::file::{Format, ModelFile, limits, text};
 use crate::units::{Bytes, grouped};
 
+/// Bytes of numbers that are read at a time: whole elements of every width.
+const CHUNK: u64 = 4096;
+
 impl ModelFile {
     /// The strings of the array `key`.
     ///
@@ -72,8 +75,7 @@ impl ModelFile {
         let Format::Gguf { version } = self.format;
         let mut stream = Stream::new(source, array.offset);
         let width = if version > 1 { 8 } else { 4 };
-        // The file was as long as this when it was opened; it may have shrunk.
-        self.check_room(source, key, array, width)?;
+        check_room(source, key, array, width)?;
         out.reserve_exact(usize::try_from(array.len).unwrap_or(0));
         let what = format_args!("the elements of `{key}`");
         for n in 0..array.len {
@@ -92,12 +94,10 @@ impl ModelFile {
         let array = self.array(key, wanted, |kind| kind.bytes().is_some() && value(kind, &[0; 8]).is_some())?;
         let source = self.source(array.shard)?;
         let width = array.kind.bytes().unwrap_or(1);
-        self.check_room(source, key, array, width)?;
+        check_room(source, key, array, width)?;
         let mut numbers = Vec::with_capacity(usize::try_from(array.len).unwrap_or(0));
         let mut stream = Stream::new(source, array.offset);
         let what = format_args!("the elements of `{key}`");
-        // Whole elements of every width.
-        const CHUNK: u64 = 4096;
         let mut left = array.len * width;
         while left > 0 {
             let bytes = stream.take(left.min(CHUNK), &what)?;
@@ -120,13 +120,14 @@ impl ModelFile {
         let value = self.metadata.get(key).ok_or_else(|| fault("no such key".to_owned()))?;
         value.as_array().filter(|array| fits(array.kind)).ok_or_else(|| fault(value.described()))
     }
+}
 
-    fn check_room(&self, source: &Source, key: &str, array: &Array, least: u64) -> Result<()> {
-        if source.written() || array.len > source.len.saturating_sub(array.offset) / least {
-            return Err(source.changed(format!("key `{}`", text::shown(key, 80))));
-        }
-        Ok(())
+/// Fails where the file isn't as long any more as the array was found to be.
+fn check_room(source: &Source, key: &str, array: &Array, least: u64) -> Result<()> {
+    if source.written() || array.len > source.len.saturating_sub(array.offset) / least {
+        return Err(source.changed(format!("key `{}`", text::shown(key, 80))));
     }
+    Ok(())
 }
 
 /// The first `N` bytes; zeros where there are fewer.

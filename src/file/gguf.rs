@@ -275,7 +275,11 @@ impl Reader<'_> {
         }
         if name.len() >= limits::LLAMA_CPP_NAME {
             self.notices.warn(|| {
-                format!("the name `{}` has {} bytes; llama.cpp refuses names of 64 and more", text::shown(&name, 80), grouped(name.len() as u64))
+                format!(
+                    "the name `{}` has {} bytes; llama.cpp refuses names of 64 and more",
+                    text::shown(&name, 80),
+                    grouped(name.len() as u64)
+                )
             });
         }
         let what = format_args!("the entry of tensor `{name}`");

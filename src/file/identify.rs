@@ -24,9 +24,8 @@ pub(crate) fn refusal(source: &Source, head: &[u8]) -> Error {
         "an empty file (download not begun?)".to_owned()
     } else if head.len() < 4 && b"GGUF".starts_with(head) {
         format!("a file that ends too soon: the header needs 24 bytes, has {}", head.len())
-    } else if let Some(size) = lfs_pointer(head) {
-        let size = size.map_or_else(|| "elsewhere".to_owned(), |n| format!("{} ({})", Bytes(n).on_disk(), Bytes(n).exact()));
-        format!("a Git LFS pointer: the real file is {size}; fetch it with `git lfs pull`, or download it from the model's page")
+    } else if let Some(real) = lfs_pointer(head) {
+        format!("a Git LFS pointer: the real file is {real}; fetch it with `git lfs pull`, or download it from the model's page")
     } else if let Some(old) = ggml_before_gguf(head) {
         format!("{old}: a format from before GGUF; convert it with llama.cpp, or get the model's GGUF version")
     } else if head.starts_with(b"FUGG") {
@@ -73,7 +72,9 @@ fn weights(path: &Path, head: &[u8], len: u64) -> Option<&'static str> {
     {
         return Some("a safetensors file");
     }
-    if head.starts_with(b"PK\x03\x04") && (has(b"data.pkl") || has(b"/version") || ["pt", "pth", "ckpt", "bin"].contains(&extension.as_str())) {
+    if head.starts_with(b"PK\x03\x04")
+        && (has(b"data.pkl") || has(b"/version") || ["pt", "pth", "ckpt", "bin"].contains(&extension.as_str()))
+    {
         return Some("a PyTorch checkpoint (a zip with pickled tensors)");
     }
     if matches!(head, [0x80, 2..=5, ..]) {
@@ -98,11 +99,12 @@ fn weights(path: &Path, head: &[u8], len: u64) -> Option<&'static str> {
     None
 }
 
-/// `Some` for a Git LFS pointer, with the size that it states.
-fn lfs_pointer(head: &[u8]) -> Option<Option<u64>> {
+/// For a Git LFS pointer, the size of the file that it stands for, as text.
+fn lfs_pointer(head: &[u8]) -> Option<String> {
     let text = head.strip_prefix(b"version https://git-lfs.github.com/spec/")?;
     let text = String::from_utf8_lossy(text);
-    Some(text.lines().find_map(|line| line.strip_prefix("size ")?.trim().parse().ok()))
+    let size = text.lines().find_map(|line| line.strip_prefix("size ")?.trim().parse().ok().map(Bytes));
+    Some(size.map_or_else(|| "elsewhere".to_owned(), |size| format!("{} ({})", size.on_disk(), size.exact())))
 }
 
 fn ggml_before_gguf(head: &[u8]) -> Option<&'static str> {

@@ -65,12 +65,11 @@ fn size(tensor: &mut TensorInfo, notices: &mut Notices) {
         });
         return;
     }
-    match elements.and_then(|_| dtype.byte_len(row, tensor.rows())) {
-        Some(bytes) => tensor.bytes = Bytes(bytes),
-        None => {
-            let shape = shape_text(&tensor.shape);
-            notices.problem(tensor, "its size overflows", || format!("its size overflows: {shape} of {}", dtype.name()));
-        }
+    if let Some(bytes) = elements.and_then(|_| dtype.byte_len(row, tensor.rows())) {
+        tensor.bytes = Bytes(bytes);
+    } else {
+        let shape = shape_text(&tensor.shape);
+        notices.problem(tensor, "its size overflows", || format!("its size overflows: {shape} of {}", dtype.name()));
     }
 }
 

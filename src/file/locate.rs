@@ -53,7 +53,8 @@ fn in_folder(folder: &Path) -> Result<PathBuf> {
             Err(Error::open(folder, format!("is a folder without a GGUF file; it holds {}", names(held, 0))))
         }
         (Some(_), n) => {
-            let listed = models.iter().take(LISTED).map(|path| text::shown(&path.file_name().unwrap_or_default().to_string_lossy(), 60)).collect();
+            let listed =
+                models.iter().take(LISTED).map(|path| text::shown(&path.file_name().unwrap_or_default().to_string_lossy(), 60)).collect();
             Err(Error::open(folder, format!("is a folder with {n} models; open one of them: {}", names(listed, n))))
         }
     }

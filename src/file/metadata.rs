@@ -264,6 +264,7 @@ impl Metadata {
     }
 
     /// All keys with their values, in file order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.entries.iter().map(|entry| (entry.key.as_str(), &entry.value))
     }

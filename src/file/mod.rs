@@ -198,6 +198,7 @@ impl ModelFile {
     }
 
     /// The paths of its files, in order; one but for split sets.
+    #[must_use]
     pub fn paths(&self) -> impl ExactSizeIterator<Item = &Path> {
         self.sources.iter().map(|source| source.path.as_path())
     }
@@ -211,4 +212,10 @@ impl ModelFile {
 fn place(header: &mut gguf::Header, source: &Source, notices: &mut Notices) -> Bytes {
     let room = Room { start: header.data_start, alignment: header.alignment, end: source.len };
     layout::place(&mut header.tensors, room, notices)
+}
+
+/// The name that the parts of a split set share, of a file that is one: `m` for `m-00001-of-00003.gguf`.
+#[must_use]
+pub fn part_stem(name: &str) -> Option<&str> {
+    shards::PartName::parse(name).map(|part| part.stem)
 }

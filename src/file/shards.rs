@@ -82,7 +82,11 @@ pub(crate) fn paths(path: &Path, split: Split) -> Result<Vec<PathBuf>> {
         Error::format(
             path,
             "its name",
-            format!("an ending in -{:05}-of-{:05}.gguf, as `split.no` and `split.count` have it", split.number.saturating_add(1), split.count),
+            format!(
+                "an ending in -{:05}-of-{:05}.gguf, as `split.no` and `split.count` have it",
+                split.number.saturating_add(1),
+                split.count
+            ),
             format!("`{file_name}`; the parts of a model are found by their names"),
         )
     })?;
@@ -126,9 +130,12 @@ pub(crate) fn check_part(path: &Path, number: u64, header: &Header, expected: Sp
     }
     let architecture = |header: &Header| find(&header.entries, "general.architecture").and_then(Value::as_str).map(str::to_owned);
     match (architecture(first), architecture(header)) {
-        (Some(a), Some(b)) if a != b => {
-            Err(Error::format(path, "key `general.architecture`", format!("`{a}` as in the first part"), format!("`{b}` (another model's part)")))
-        }
+        (Some(a), Some(b)) if a != b => Err(Error::format(
+            path,
+            "key `general.architecture`",
+            format!("`{a}` as in the first part"),
+            format!("`{b}` (another model's part)"),
+        )),
         _ => Ok(()),
     }
 }

@@ -91,7 +91,8 @@ impl Source {
 
     /// Fails when the path no longer leads to what was opened.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
-        let now = fs::metadata(&self.path).map_err(|error| Error::open(&self.path, format!("no longer there since it was opened: {error}")))?;
+        let now =
+            fs::metadata(&self.path).map_err(|error| Error::open(&self.path, format!("no longer there since it was opened: {error}")))?;
         if Identity::of(&now) == self.identity { Ok(()) } else { Err(self.changed("the file")) }
     }
 

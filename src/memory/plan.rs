@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::probe::Machine;
 use super::{Part, Parts};
-use crate::error::Result;
-use crate::inspect::Model;
+use crate::error::{Error, Result};
+use crate::inspect::{Model, passport};
 use crate::inspect::spec::ModelSpec;
 use crate::kernels::precision;
 use crate::units::Bytes;
@@ -118,6 +118,10 @@ pub struct Plan {
 /// The reason why the file cannot run at all (see [`Model::spec`]).
 pub fn plan(model: &Model, choice: Choice, machine: &Machine) -> Result<Plan> {
     let spec = model.spec.as_ref().map_err(Clone::clone)?;
+    let runs = passport::runs_here(model, &|tensor| precision::of(tensor).is_some());
+    if !runs.ok() {
+        return Err(Error::unsupported(model.label(), runs.why));
+    }
     let choice = Choice { context: choice.context.max(1), ..choice };
     let parts = parts(model, spec, choice);
     let (total, peak) = (total(&parts), peak(&parts));

@@ -90,6 +90,11 @@ impl State {
                 Ok(_) | Err(Error::Cancelled) => Slot::Empty,
                 Err(error) => Slot::Failed(error),
             };
+        } else if self.asking_theme == Some(job) {
+            self.asking_theme = None;
+            if let Ok(Outcome::Theme { dark }) = outcome {
+                self.system_is_dark = dark;
+            }
         } else if self.picking == Some(job) {
             self.picking = None;
             if let Ok(Outcome::Picked(Some(path))) = outcome {
@@ -238,7 +243,8 @@ impl State {
                 // What was typed before the disk answered stays.
                 let typed: Vec<_> = self.chats.iter().filter(|chat| !chat.is_empty()).cloned().collect();
                 self.chats = super::Chats::new(chats.into_iter().chain(typed).collect(), self.now);
-                self.settings = settings;
+                let opened = std::mem::replace(&mut self.settings, settings).recent;
+                opened.into_iter().rev().for_each(|path| self.remember(path));
                 self.restored = Slot::Ready(());
                 for problem in problems {
                     self.notices.push(Tone::Warning, problem.to_string(), None, self.now);

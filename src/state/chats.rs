@@ -104,6 +104,7 @@ impl Chats {
         let chat = self.deleted.take()?;
         let id = chat.id.clone();
         let place = self.list.partition_point(|other| other.changed > chat.changed);
+        self.dirty.insert(id.clone());
         self.list.insert(place, chat);
         self.current = place;
         Some(id)

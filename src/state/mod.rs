@@ -135,6 +135,8 @@ pub struct State {
     pub memory: History,
     /// What the person chose.
     pub settings: Settings,
+    /// Whether the desktop asks for dark windows; `None` until it has said so.
+    pub system_is_dark: Option<bool>,
     /// Messages at the top right.
     pub notices: Notices,
     promised: Option<(Arc<Model>, Plan)>,
@@ -143,6 +145,7 @@ pub struct State {
     settings_dirty: bool,
     load_when_open: bool,
     unloading: Option<JobId>,
+    asking_theme: Option<JobId>,
     next_job: u64,
 }
 
@@ -167,6 +170,7 @@ impl State {
             starter: Slot::Empty,
             memory: History::default(),
             settings: Settings::default(),
+            system_is_dark: None,
             notices: Notices::default(),
             promised: None,
             picking: None,
@@ -174,6 +178,7 @@ impl State {
             settings_dirty: false,
             load_when_open: false,
             unloading: None,
+            asking_theme: None,
             next_job: 0,
         }
     }
@@ -211,6 +216,12 @@ impl State {
     #[must_use]
     pub fn unsaved(&self) -> bool {
         self.chats.has_dirty() || self.settings_dirty || self.saving.is_some()
+    }
+
+    /// Lets go of notices that have been shown long enough; whether any is left that will go.
+    pub fn expire_notices(&mut self) -> bool {
+        self.notices.expire(self.now);
+        self.notices.iter().any(|notice| notice.tone == Tone::Info)
     }
 
     fn next_job(&mut self) -> JobId {

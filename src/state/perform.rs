@@ -95,6 +95,13 @@ impl State {
         order
     }
 
+    /// Asks the desktop whether it is dark.
+    pub fn ask_theme(&mut self) -> Order {
+        let order = self.order(Command::AskTheme);
+        self.asking_theme = Some(order.job);
+        order
+    }
+
     fn pick(&mut self) -> Option<Order> {
         if self.picking.is_some() {
             return None;

@@ -45,8 +45,8 @@ pub(super) fn stem(id: &ChatId) -> String {
         return id.0.clone();
     }
     let seen: String = id.0.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(SEEN).collect();
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(id.0.as_bytes()));
-    format!("{seen}-{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let digest = Sha256::digest(id.0.as_bytes()).iter().take(8).fold(0_u64, |sum, &byte| (sum << 8) | u64::from(byte));
+    format!("{seen}-{digest:016x}")
 }
 
 /// Whether a text is one file name on every system, and visible.

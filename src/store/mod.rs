@@ -38,6 +38,16 @@ pub use self::restore::Restored;
 /// How often one chat is saved under yet another name in one run.
 const MOST_COPIES: u32 = 1000;
 
+/// The settings for the window to open with, before there is a store; their defaults where they cannot be read. [`Store::restore`]
+/// tells what is wrong with them.
+#[must_use]
+pub fn peek_settings(data: &Path) -> Settings {
+    let path = data.join("settings.json");
+    let small = fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() <= settings_file::LIMIT);
+    let bytes = if small { fs::read(&path).unwrap_or_default() } else { Vec::new() };
+    settings_file::decode(&bytes).map(|decoded| decoded.settings).unwrap_or_default()
+}
+
 /// Chats and settings on disk. One per process; dropping it keeps the journals for the next start.
 #[derive(Debug)]
 pub struct Store {

@@ -80,3 +80,5 @@ pub const PROCESSOR: Icon = Icon::Cpu;
 pub const SAMPLING: Icon = Icon::SlidersHorizontal;
 /// The exact prompt.
 pub const PROMPT: Icon = Icon::FileText;
+/// A token, text.
+pub const TOKEN: Icon = Icon::Type;

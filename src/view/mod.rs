@@ -1,15 +1,31 @@
 //! What is on the screen. Views read the state and push wishes; they never compute, change or wait for anything.
+//!
+//! [`Root`] is the frame with all pages. [`theme`] is the only file that knows a colour, [`glossary`] the only one that explains a
+//! word, [`shortcuts`] the only one that knows a key of the whole app.
 
 pub mod chat;
+pub mod drop;
+pub mod fit;
 pub mod fonts;
 pub mod frame;
 pub mod glossary;
+pub mod home;
 pub mod icons;
 pub mod memory;
+pub mod model;
+pub mod notices;
+pub mod picker;
+pub mod rows;
+pub mod settings;
+pub mod shortcuts;
+pub mod strip;
 pub mod theme;
+pub mod topbar;
 pub mod widgets;
 
 use crate::state::{Action, State};
+
+pub use frame::Root;
 
 /// The wishes of one frame, in the order in which they were made.
 #[derive(Debug, Default)]
@@ -32,4 +48,6 @@ pub trait View {
 pub fn install(ctx: &egui::Context) {
     fonts::install(ctx);
     theme::install(ctx);
+    // the scale is a setting of the app, so its keys are in our table
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
 }

@@ -1,4 +1,4 @@
-//! The dialog lane: waits for the system's file dialog, which may hang, so that nothing else has to.
+//! The dialog lane: talks to the desktop, which may hang, so that nothing else has to: the file dialog, and whether it is dark.
 
 use super::Context;
 use super::lane::{Lane, job_of};
@@ -19,6 +19,14 @@ impl Lane for DialogLane {
             Command::Pick => {
                 let dialog = rfd::FileDialog::new().set_title("Open a model").add_filter("Models", &["gguf"]).add_filter("All files", &["*"]);
                 Ok(Outcome::Picked(dialog.pick_file()))
+            }
+            Command::AskTheme => {
+                let dark = match dark_light::detect() {
+                    Ok(dark_light::Mode::Dark) => Some(true),
+                    Ok(dark_light::Mode::Light) => Some(false),
+                    Ok(dark_light::Mode::Unspecified) | Err(_) => None,
+                };
+                Ok(Outcome::Theme { dark })
             }
             other => Err(Error::Internal(format!("the dialog lane cannot do {other:?}"))),
         }

@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::Context;
 use super::outbox::Outbox;
@@ -14,6 +15,8 @@ use crate::message::{Event, JobId, Order, Outcome};
 
 /// Jobs that may wait in one lane.
 const QUEUE: usize = 1024;
+/// How long a lane is idle before it does its leftovers.
+const LEFTOVERS_AFTER: Duration = Duration::from_millis(500);
 
 /// What a lane's thread does.
 pub trait Lane: Send + 'static {
@@ -28,6 +31,16 @@ pub trait Lane: Send + 'static {
 
     /// Puts the lane in order after a panic in [`Lane::run`].
     fn recover(&mut self, _context: &Context<'_>) {}
+
+    /// Whether something is left to do once no task has come for a while.
+    fn has_leftovers(&self) -> bool {
+        false
+    }
+
+    /// Does it.
+    fn finish_leftovers(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// Called when the queue is closed, on the lane's own thread.
     fn close(&mut self) {}
@@ -53,7 +66,7 @@ impl<T> LaneSender<T> {
 pub fn start<L: Lane>(name: &str, mut lane: L, outbox: Outbox, stops: Stops) -> Result<(LaneSender<L::Task>, JoinHandle<()>)> {
     let (sender, queue) = crossbeam_channel::bounded::<L::Task>(QUEUE);
     let body = move || {
-        for task in queue {
+        while let Some(task) = next(&queue, &mut lane, &outbox) {
             let job = L::job(&task);
             let stop = job.map(|job| stops.of(job)).unwrap_or_default();
             let context = Context { job: job.unwrap_or(JobId(0)), stop, outbox: &outbox };
@@ -84,6 +97,22 @@ pub fn start<L: Lane>(name: &str, mut lane: L, outbox: Outbox, stops: Stops) -> 
         .spawn(body)
         .map_err(|error| Error::Internal(format!("cannot start the {name} thread: {error}")))?;
     Ok((LaneSender(sender), thread))
+}
+
+/// The next task; leftovers are done while there is none. Nothing wakes an idle lane.
+fn next<L: Lane>(queue: &Receiver<L::Task>, lane: &mut L, outbox: &Outbox) -> Option<L::Task> {
+    while lane.has_leftovers() {
+        match queue.recv_timeout(LEFTOVERS_AFTER) {
+            Ok(task) => return Some(task),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(error) = lane.finish_leftovers() {
+                    outbox.post(Event::Warning(error));
+                }
+            }
+        }
+    }
+    queue.recv().ok()
 }
 
 /// The text of a panic.

@@ -93,7 +93,7 @@ impl Worker {
         self.stops.register(job);
         let taken = match order.command {
             Command::Inspect(_) | Command::Scan { .. } => lanes.inspect.send(order),
-            Command::Pick => lanes.dialog.send(order),
+            Command::Pick | Command::AskTheme => lanes.dialog.send(order),
             Command::Fetch => lanes.net.send(order),
             Command::Restore
             | Command::SaveChat(_)

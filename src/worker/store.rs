@@ -4,7 +4,7 @@ use super::Context;
 use super::lane::Lane;
 use crate::error::{Error, Result};
 use crate::library::Folders;
-use crate::message::{Command, JobId, Order, Outcome};
+use crate::message::{Command, Event, JobId, Order, Outcome};
 use crate::store::Store;
 use crate::store::chat::ChatId;
 
@@ -26,11 +26,13 @@ pub struct Journal {
 
 pub struct StoreLane {
     store: Store,
+    /// A journal was written to and is not synced to the disk yet.
+    unsynced: bool,
 }
 
 impl StoreLane {
     pub fn new(folders: &Folders) -> Self {
-        Self { store: Store::open(&folders.data) }
+        Self { store: Store::open(&folders.data), unsynced: false }
     }
 }
 
@@ -44,9 +46,29 @@ impl Lane for StoreLane {
         }
     }
 
-    fn run(&mut self, task: Task, _context: &Context<'_>) -> Result<Outcome> {
+    fn run(&mut self, task: Task, context: &Context<'_>) -> Result<Outcome> {
+        let result = self.write(task);
+        for problem in self.store.take_problems() {
+            context.outbox.post(Event::Warning(problem));
+        }
+        result
+    }
+
+    fn has_leftovers(&self) -> bool {
+        self.unsynced
+    }
+
+    fn finish_leftovers(&mut self) -> Result<()> {
+        self.unsynced = false;
+        self.store.sync()
+    }
+}
+
+impl StoreLane {
+    fn write(&mut self, task: Task) -> Result<Outcome> {
         let order = match task {
             Task::Journal(Journal { chat, turn, model, text }) => {
+                self.unsynced = true;
                 return self.store.journal(&chat, &text, turn, &model).map(|()| Outcome::Saved);
             }
             Task::Order(order) => order,

@@ -140,7 +140,7 @@ fn a_token_that_is_not_utf8_is_bytes_or_an_error_with_its_index() {
 
 #[test]
 fn ggml_types_have_ggmls_names_and_sizes() {
-    // Name, weights and bytes per block: gguf-py's GGML_QUANT_SIZES, except Q8_1 (ggml-common.h: two halves and 32 bytes).
+    // Name, weights and bytes per block: gguf-py's GGML_QUANT_SIZES, except Q8_1 and Q2_0, which are ggml-common.h's.
     let table = [
         (0, "F32", 1, 4),
         (1, "F16", 1, 2),
@@ -195,11 +195,11 @@ fn ggml_types_have_ggmls_names_and_sizes() {
 fn any_part_opens_the_whole_set() {
     let folder = tempfile::tempdir().unwrap();
     let part = |n: u16| {
-        GgufBuilder::new()
-            .kv("split.no", n)
-            .kv("split.count", 3_u16)
-            .kv("split.tensors.count", 3_i32)
-            .f32_tensor(&format!("t{n}"), &[1], &[f32::from(n)])
+        GgufBuilder::new().kv("split.no", n).kv("split.count", 3_u16).kv("split.tensors.count", 3_i32).f32_tensor(
+            &format!("t{n}"),
+            &[1],
+            &[f32::from(n)],
+        )
     };
     part(0).kv("general.architecture", "llama").write(&folder.path().join("m-00001-of-00003.gguf"));
     part(1).write(&folder.path().join("m-00002-of-00003.gguf"));
@@ -280,10 +280,11 @@ fn the_starter_model_is_read_as_gguf_py_reads_it() {
     assert_eq!(model.metadata.u64("llama.block_count"), Some(30));
     let embedding = model.tensor("token_embd.weight").unwrap();
     assert_eq!(embedding.shape, [49_152, 576]);
+    assert_eq!((embedding.dtype, embedding.offset, embedding.bytes), (DType::Q8_0, 1_785_664, Bytes(30_081_024)));
     let tokens = model.strings("tokenizer.ggml.tokens").unwrap();
     assert_eq!((tokens.len(), tokens[1].as_str()), (49_152, "<|im_start|>"));
     assert_eq!(model.strings("tokenizer.ggml.merges").unwrap().len(), 48_900);
-    assert_eq!(model.tensors.iter().map(|tensor| tensor.end()).max(), Some(98_362_432));
+    assert_eq!(model.tensors.iter().map(TensorInfo::end).max(), Some(98_362_432));
     model.check_unchanged().unwrap();
 }
 

@@ -67,6 +67,11 @@ fn thinking_is_only_said_when_asked() {
 }
 
 #[test]
+fn training_marks_write_nothing() {
+    assert_eq!(render("{% for m in messages %}{%- generation %}{{ m.role }}{%- endgeneration -%}{% endfor %}"), "systemuserassistantuser");
+}
+
+#[test]
 fn the_date_is_told() {
     let template = ChatTemplate::new("{{ strftime_now('%d %b %Y, %H:%M') }}", "", "").unwrap();
     let now = "2026-02-03T04:05:06[UTC]".parse().unwrap();

@@ -16,4 +16,6 @@ pub use empty::{empty, failure};
 pub use progress::progress;
 pub use slider::{Scale, slider, snap_to_power_of_two};
 pub use slot::slot;
-pub use text::{field, heading, help, icon, ink_label, mono, note, number, page_title, row_fact, section, small, term};
+pub use text::{
+    column, field, heading, help, icon, ink_label, mono, note, number, page_title, paint_icon, row_fact, section, shortened, small, term,
+};

@@ -2,21 +2,48 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{DragValue, Layout, Response, Ui};
+use egui::{DragValue, Layout, Response, Role, Ui, WidgetInfo};
 
 use super::text::term;
 use crate::view::theme;
+
+/// The radius of the handle on the rail.
+const HANDLE: f32 = 7.0;
 
 /// How positions on the rail become values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// Equal steps.
     Linear,
-    /// Equal factors; zero is the left end if the range has it.
+    /// Equal factors, for ranges above zero.
     Logarithmic,
 }
 
-/// Changes `value` and says whether it did. Typing is free within the range; the rail snaps as `snap` says. `decimals` are shown.
+impl Scale {
+    /// Where a value stands on the rail, 0 to 1.
+    #[must_use]
+    pub fn place(self, value: f64, range: &RangeInclusive<f64>) -> f64 {
+        let (low, high) = (*range.start(), *range.end());
+        let share = match self {
+            Self::Linear => (value - low) / (high - low),
+            Self::Logarithmic => (value / low).ln() / (high / low).ln(),
+        };
+        if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
+    }
+
+    /// The value at a place on the rail.
+    #[must_use]
+    pub fn value(self, place: f64, range: &RangeInclusive<f64>) -> f64 {
+        let (low, high) = (*range.start(), *range.end());
+        match self {
+            Self::Linear => low + (high - low) * place,
+            Self::Logarithmic => low * (high / low).powf(place),
+        }
+    }
+}
+
+/// Changes `value` within `range`; the response says whether it did. What is typed is taken as it is, the rail snaps as `snap` says.
+/// `decimals` are shown.
 pub fn slider(
     ui: &mut Ui,
     name: &str,
@@ -26,35 +53,53 @@ pub fn slider(
     decimals: usize,
     snap: impl Fn(f64) -> f64,
 ) -> Response {
-    let mut typed = *value;
-    let top = ui.horizontal(|ui| {
+    let typing = typed(ui, name, value, &range, decimals);
+    let mut place = scale.place(*value, &range);
+    let rail = rail(ui, name, &mut place, *value);
+    let mut response = typing | rail.clone();
+    if rail.changed() {
+        *value = snap(scale.value(place, &range)).clamp(*range.start(), *range.end());
+        response.mark_changed();
+    }
+    response
+}
+
+fn typed(ui: &mut Ui, name: &str, value: &mut f64, range: &RangeInclusive<f64>, decimals: usize) -> Response {
+    ui.horizontal(|ui| {
         let label = term(ui, name);
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             let speed = (range.end() - range.start()) / 400.0;
-            let drag = DragValue::new(&mut typed).range(range.clone()).speed(speed).fixed_decimals(decimals);
+            let drag = DragValue::new(value).range(range.clone()).speed(speed).fixed_decimals(decimals);
             let drag = if decimals == 0 { drag.custom_formatter(|value, _| grouped(value)).custom_parser(parse_grouped) } else { drag };
             ui.add(drag).labelled_by(label.id)
         })
         .inner
-    });
-    let mut slid = *value;
+    })
+    .inner
+}
+
+fn rail(ui: &mut Ui, name: &str, place: &mut f64, value: f64) -> Response {
+    let palette = theme::palette(ui);
     ui.scope(|ui| {
-        ui.spacing_mut().slider_width = ui.available_width() - ui.spacing().item_spacing.x;
-        let accent = theme::accent(ui);
-        ui.visuals_mut().selection.bg_fill = accent;
-        let widgets = &mut ui.visuals_mut().widgets;
-        let rail = widgets.inactive.bg_fill;
-        for state in [&mut widgets.hovered, &mut widgets.active] {
-            state.bg_fill = rail;
-        }
-        let slider = egui::Slider::new(&mut slid, range).logarithmic(scale == Scale::Logarithmic).show_value(false);
-        let rail = ui.add(slider).accessible_name(format!("{name}, rail"));
-        let mut response = top.inner.clone() | rail.clone();
-        if top.inner.changed() {
-            *value = typed;
-        } else if rail.changed() {
-            *value = snap(slid);
-            response.mark_changed();
+        ui.spacing_mut().slider_width = ui.available_width();
+        ui.spacing_mut().interact_size.y = HANDLE * 2.5;
+        let visuals = ui.visuals_mut();
+        visuals.selection.bg_fill = palette.accent;
+        visuals.widgets.hovered.bg_fill = visuals.widgets.inactive.bg_fill;
+        visuals.widgets.active.bg_fill = visuals.widgets.inactive.bg_fill;
+        let response = ui.add(egui::Slider::new(place, 0.0..=1.0).show_value(false).step_by(0.0));
+        let enabled = ui.is_enabled();
+        response.widget_info(|| {
+            let mut info = WidgetInfo::labeled(Role::Slider, enabled, format!("{name}, rail"));
+            info.value = Some(value);
+            info
+        });
+        #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
+        let x = egui::lerp(response.rect.x_range().shrink(HANDLE), *place as f32);
+        let center = egui::pos2(x, response.rect.center().y);
+        ui.painter().circle_filled(center, HANDLE, palette.accent);
+        if response.has_focus() || response.hovered() {
+            ui.painter().circle_stroke(center, HANDLE + 3.0, theme::focus(ui));
         }
         response
     })

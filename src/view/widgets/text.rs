@@ -59,7 +59,7 @@ pub fn icon(ui: &mut Ui, icon: Icon, color: Color32) -> Response {
 }
 
 /// Paints a sign into the middle of `rect`.
-pub(super) fn paint_icon(ui: &Ui, rect: egui::Rect, icon: Icon, color: Color32, size: f32) {
+pub fn paint_icon(ui: &Ui, rect: egui::Rect, icon: Icon, color: Color32, size: f32) {
     let font = egui::FontId::new(size, fonts::icons());
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, icon.unicode(), font, color);
 }
@@ -102,4 +102,34 @@ pub fn row_fact(ui: &mut Ui, word: &str, value: impl Into<String>, exact: &str) 
 pub fn field(ui: &mut Ui, name: &str, hint: &str, text: &mut String, width: f32) -> Response {
     let edit = egui::TextEdit::singleline(text).hint_text(hint).desired_width(width).margin(egui::Margin::symmetric(8, 5));
     ui.add(edit).accessible_name(name)
+}
+
+/// A name cut in its middle to at most `most` characters, so that its ending still tells what it is.
+#[must_use]
+pub fn shortened(name: &str, most: usize) -> String {
+    let length = name.chars().count();
+    if length <= most {
+        return name.to_owned();
+    }
+    let end = most / 3;
+    let head: String = name.chars().take(most - end - 1).collect();
+    let tail: String = name.chars().skip(length - end).collect();
+    format!("{head}…{tail}")
+}
+
+/// A column in the middle of the page, at most `widest`, with at least 24 points at both sides.
+pub fn column<R>(ui: &mut Ui, widest: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let side = ((ui.available_width() - widest) / 2.0).max(24.0);
+    let width = (ui.available_width() - 2.0 * side).max(0.0);
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        ui.add_space(side);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.x = theme::GRID;
+            ui.set_width(width);
+            contents(ui)
+        })
+        .inner
+    })
+    .inner
 }

@@ -13,12 +13,9 @@ use std::path::Path;
 /// ggml's numbers of the types that tests write.
 pub mod ggml {
     pub const F32: u32 = 0;
-    pub const F16: u32 = 1;
     pub const Q4_0: u32 = 2;
     pub const Q4_1: u32 = 3;
     pub const Q8_0: u32 = 8;
-    pub const Q4_K: u32 = 12;
-    pub const Q6_K: u32 = 14;
     pub const I8: u32 = 24;
 }
 
@@ -80,7 +77,9 @@ impl Kv {
             Self::Array(id, items) => {
                 out.extend(id.to_le_bytes());
                 length(items.len() as u64, wide, out);
-                items.iter().for_each(|item| item.write(wide, out));
+                for item in items {
+                    item.write(wide, out);
+                }
             }
             Self::Raw(_, bytes) => out.extend(bytes),
         }
@@ -269,7 +268,9 @@ impl GgufBuilder {
         for tensor in &self.tensors {
             string(&tensor.name, wide, &mut out);
             out.extend(tensor.n_dims.to_le_bytes());
-            tensor.dims.iter().for_each(|&dim| length(dim, wide, &mut out));
+            for &dim in &tensor.dims {
+                length(dim, wide, &mut out);
+            }
             out.extend(tensor.id.to_le_bytes());
             out.extend(tensor.claimed.unwrap_or(offset).to_le_bytes());
             offset = (offset + tensor.data.len() as u64).next_multiple_of(self.alignment as u64);

@@ -16,7 +16,7 @@ use ponder::store::chat::{Metrics, StopReason};
 use ponder::units::{Bytes, TokensPerSecond};
 use ponder::view::{Actions, View};
 
-use super::gguf_writer::GgufBuilder;
+use super::tiny_llama::TinyLlama;
 
 /// Noon of a day in 2026.
 pub const NOW: i64 = 1_795_262_400_000;
@@ -125,39 +125,12 @@ pub fn metrics(stop_reason: StopReason) -> Metrics {
     }
 }
 
-/// The header of a llama, without its weights.
+/// The real model where it is, else a tiny one.
 pub fn model() -> Arc<Model> {
     if let Some(path) = super::starter() {
         return Arc::new(Model::read(ModelFile::open(&path).unwrap()));
     }
-    let header = GgufBuilder::new()
-        .kv("general.architecture", "llama")
-        .kv("general.name", "Tiny llama")
-        .kv("llama.block_count", 1_u32)
-        .kv("llama.context_length", 8_192_u32)
-        .kv("llama.embedding_length", 64_u32)
-        .kv("llama.feed_forward_length", 96_u32)
-        .kv("llama.attention.head_count", 4_u32)
-        .kv("llama.attention.head_count_kv", 2_u32)
-        .kv("llama.attention.layer_norm_rms_epsilon", 1e-5_f32)
-        .kv("llama.rope.dimension_count", 16_u32);
-    let mut builder = header.f32_tensor("token_embd.weight", &[32, 64], &[0.5; 32 * 64]);
-    let shapes: [(&str, &[u64]); 9] = [
-        ("attn_norm", &[64]),
-        ("attn_q", &[64, 64]),
-        ("attn_k", &[32, 64]),
-        ("attn_v", &[32, 64]),
-        ("attn_output", &[64, 64]),
-        ("ffn_norm", &[64]),
-        ("ffn_gate", &[96, 64]),
-        ("ffn_up", &[96, 64]),
-        ("ffn_down", &[64, 96]),
-    ];
-    for (name, shape) in shapes {
-        let len = shape.iter().product::<u64>();
-        builder = builder.f32_tensor(&format!("blk.0.{name}.weight"), shape, &vec![0.5; usize::try_from(len).unwrap()]);
-    }
-    builder = builder.f32_tensor("output_norm.weight", &[64], &[1.0; 64]);
+    let builder = TinyLlama { n_ctx: 8_192, ..TinyLlama::default() }.gguf();
     let (_folder, path) = super::file("tiny.gguf", &builder.bytes());
     Arc::new(Model::read(ModelFile::open(&path).unwrap()))
 }

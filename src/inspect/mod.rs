@@ -1,0 +1,194 @@
+//! What a file means: its parts, roles, quantization, the spec that a decoder runs by, and where it runs. Pure functions.
+//!
+//! Nothing here fails: a model that can't run keeps its reason in [`Model::spec`] and is browsed all the same. No data is read, only the
+//! header that [`ModelFile`] holds; what it costs in memory is `memory::plan`'s work.
+
+use crate::error::Result;
+use crate::file::{ModelFile, TensorInfo, text};
+use crate::units::Bytes;
+
+mod keys;
+pub mod mix;
+pub mod parts;
+pub mod passport;
+pub mod roles;
+mod shapes;
+pub mod spec;
+
+use mix::Share;
+use parts::FilePart;
+use roles::Role;
+use spec::ModelSpec;
+
+/// What kind of thing a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A model that stands alone.
+    Model,
+    /// What lets a language model see or hear (`mmproj`).
+    Projector,
+    /// What changes a model that it was trained for (`LoRA`).
+    Adapter,
+    /// A tokenizer's vocabulary without weights.
+    Vocabulary,
+}
+
+impl Kind {
+    fn of(file: &ModelFile) -> Self {
+        match (file.metadata.str("general.type"), file.metadata.str("general.architecture")) {
+            (Some("adapter"), _) => Self::Adapter,
+            (Some("mmproj"), _) | (_, Some("clip")) => Self::Projector,
+            _ if file.tensors.is_empty() && file.metadata.get("tokenizer.ggml.tokens").is_some() => Self::Vocabulary,
+            _ => Self::Model,
+        }
+    }
+
+    /// What a person should know about a file that isn't a model by itself.
+    #[must_use]
+    pub const fn notice(self) -> Option<&'static str> {
+        match self {
+            Self::Model => None,
+            Self::Projector => {
+                Some("a projector: it lets the language model that it belongs to see or hear, and answers nothing by itself")
+            }
+            Self::Adapter => Some("an adapter: it changes the model that it was trained for, and answers nothing by itself"),
+            Self::Vocabulary => Some("a vocabulary without weights: there is nothing to run"),
+        }
+    }
+}
+
+/// An open file and what it means.
+#[derive(Debug)]
+pub struct Model {
+    /// The file.
+    pub file: ModelFile,
+    /// What kind of thing it holds.
+    pub kind: Kind,
+    /// How to run it, or why it can't be run.
+    pub spec: Result<ModelSpec>,
+    /// What each of the file's tensors is for, in their order.
+    pub roles: Vec<Role>,
+    /// The parts it is made of.
+    pub parts: Vec<FilePart>,
+    /// Its storage types, the largest share first.
+    pub mix: Vec<Share>,
+    /// The elements of all tensors, saturating.
+    pub parameters: u64,
+    /// What a person should know: the file's warnings, then what its meaning adds.
+    pub warnings: Vec<String>,
+}
+
+impl Model {
+    /// Works out what a file means.
+    #[must_use]
+    pub fn read(file: ModelFile) -> Self {
+        let kind = Kind::of(&file);
+        let mut warnings = file.warnings.clone();
+        warnings.extend(kind.notice().map(|notice| format!("this is {notice}")));
+        let spec = match kind.notice() {
+            Some(notice) => Err(crate::error::Error::unsupported(file_name(&file), format!("is {notice}"))),
+            None => spec::parse(&file, &mut warnings),
+        };
+        let roles: Vec<Role> = file.tensors.iter().map(|tensor| Role::of(&tensor.name)).collect();
+        let parts = parts::of(&file.tensors, &roles);
+        let mix = mix::of(&file.tensors);
+        let parameters = file.tensors.iter().fold(0_u64, |n, tensor| n.saturating_add(tensor.elements()));
+        Self { file, kind, spec, roles, parts, mix, parameters, warnings }
+    }
+
+    /// The architecture as the file names it.
+    #[must_use]
+    pub fn architecture(&self) -> Option<&str> {
+        self.file.metadata.str("general.architecture")
+    }
+
+    /// The family as people call it: `Llama` for `llama`.
+    #[must_use]
+    pub fn family(&self) -> Option<&str> {
+        self.architecture().map(passport::family)
+    }
+
+    /// A name to call it by: the file's, without ending, part number and type; the name in the metadata where the file's is a checksum.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let stem = self.stem();
+        let is_checksum = stem.starts_with("sha256-") || (stem.len() >= 40 && stem.bytes().all(|b| b.is_ascii_hexdigit()));
+        let stated = self.file.metadata.str("general.name").filter(|_| is_checksum);
+        let name = stated.unwrap_or_else(|| {
+            let without = self.quantization().and_then(|quantization| {
+                let cut = stem.len().checked_sub(quantization.len())?;
+                let (rest, end) = (stem.get(..cut)?, stem.get(cut..)?);
+                end.eq_ignore_ascii_case(&quantization).then(|| rest.trim_end_matches(['.', '-', '_', ' '])).filter(|rest| !rest.is_empty())
+            });
+            without.unwrap_or(&stem)
+        });
+        text::shown(name, 120)
+    }
+
+    /// Name and quantization, for a line beside others: `SmolLM2-135M-Instruct Q4_1`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.quantization().map_or_else(|| self.name(), |quantization| format!("{} {quantization}", self.name()))
+    }
+
+    /// The name of its quantization: `Q4_K_M` where the file says so, else the type with the largest share.
+    #[must_use]
+    pub fn quantization(&self) -> Option<String> {
+        let stated = self.file.metadata.u64("general.file_type").and_then(mix::file_type_name).map(str::to_owned);
+        stated.or_else(|| self.mix.first().map(|share| share.dtype.name().into_owned()))
+    }
+
+    /// The bytes of all tensors.
+    #[must_use]
+    pub fn tensor_bytes(&self) -> Bytes {
+        self.file.tensors.iter().map(|tensor| tensor.bytes).sum()
+    }
+
+    /// Bits per weight over all tensors: eight times their bytes by their elements.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    pub fn bits_per_weight(&self) -> Option<f64> {
+        (self.parameters > 0).then(|| 8.0 * self.tensor_bytes().as_f64() / self.parameters as f64)
+    }
+
+    /// The tensors that running it loads, in file order; all that can be read where it can't be run.
+    pub fn used_tensors(&self) -> impl Iterator<Item = &TensorInfo> {
+        self.file.tensors.iter().filter(|tensor| tensor.problem.is_none() && !shapes::is_ignored(&tensor.name))
+    }
+
+    /// The bytes of weights that are read for one token: everything but the embedding, of which it is one row unless it is the head too.
+    #[must_use]
+    pub fn weight_bytes_per_token(&self) -> Bytes {
+        let tied = self.spec.as_ref().is_ok_and(|spec| spec.tied_head);
+        let read = |tensor: &TensorInfo| {
+            if tensor.name == "token_embd.weight" && !tied { Bytes(tensor.bytes.0 / tensor.rows().max(1)) } else { tensor.bytes }
+        };
+        self.used_tensors().map(read).sum()
+    }
+
+    /// What the tokenizer takes in memory, estimated from the lengths of its lists: its tables hold every token twice and every merge once.
+    #[must_use]
+    pub fn tokenizer_estimate(&self) -> Bytes {
+        const PER_TOKEN: u64 = 160;
+        const PER_MERGE: u64 = 64;
+        let len = |key: &str| self.file.metadata.get(key).and_then(crate::file::Value::as_array).map_or(0, |array| array.len);
+        let tokens = len("tokenizer.ggml.tokens").saturating_mul(PER_TOKEN);
+        Bytes(tokens.saturating_add(len("tokenizer.ggml.merges").saturating_mul(PER_MERGE)))
+    }
+
+    /// The file's name without its ending and part number.
+    fn stem(&self) -> String {
+        let name = file_name(&self.file);
+        crate::file::part_stem(&name).map_or_else(
+            || match name.rsplit_once('.') {
+                Some((stem, extension)) if extension.eq_ignore_ascii_case("gguf") && !stem.is_empty() => stem.to_owned(),
+                _ => name.clone(),
+            },
+            str::to_owned,
+        )
+    }
+}
+
+fn file_name(file: &ModelFile) -> String {
+    file.path.file_name().map_or_else(|| file.path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
