@@ -232,12 +232,8 @@ impl State {
     /// The choice a file is opened with: the model's own context up to 8,192, as far as it fits.
     fn first_choice(&self, model: &Model) -> Choice {
         let trained = model.spec.as_ref().map_or(plan::KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
-        let choice = Choice {
-            context: trained.min(8_192),
-            kv: plan::KvDtype::F16,
-            arithmetic: plan::Arithmetic::Fast,
-            threads: self.threads(),
-        };
+        let choice =
+            Choice { context: trained.min(8_192), kv: plan::KvDtype::F16, arithmetic: plan::Arithmetic::Fast, threads: self.threads() };
         match plan::plan(model, choice, &self.planning_machine()) {
             Ok(plan) if plan.max_context >= plan::KV_BLOCK_TOKENS => Choice { context: choice.context.min(plan.max_context), ..choice },
             _ => choice,

@@ -32,9 +32,7 @@ impl Lane for InspectLane {
     fn run(&mut self, order: Order, context: &Context<'_>) -> Result<Outcome> {
         match order.command {
             Command::Inspect(path) => Ok(Outcome::Inspected(Arc::new(Model::read(ModelFile::open(&path)?)))),
-            Command::Scan { folders } => {
-                Ok(Outcome::Scanned(find_models(&self.folders, &folders, &Places::from_process(), &context.stop)))
-            }
+            Command::Scan { folders } => Ok(Outcome::Scanned(find_models(&self.folders, &folders, &Places::from_process(), &context.stop))),
             other => Err(Error::Internal(format!("the inspect lane cannot do {other:?}"))),
         }
     }

@@ -83,7 +83,8 @@ fn hovered(position: &HoverPosition<'_>, points: &[(usize, Parts)]) -> Option<St
     if matches!(*plot_name, "context" | "available") {
         return Some((*plot_name).to_owned());
     }
-    let (context, parts) = points.iter().min_by(|a, b| (bytes_f64(a.0) - position.x).abs().total_cmp(&(bytes_f64(b.0) - position.x).abs()))?;
+    let (context, parts) =
+        points.iter().min_by(|a, b| (bytes_f64(a.0) - position.x).abs().total_cmp(&(bytes_f64(b.0) - position.x).abs()))?;
     let mut words = format!("{} tokens, planned", grouped(*context as u64));
     for part in STACK {
         if let Some(bytes) = parts.get(part) {

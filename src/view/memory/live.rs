@@ -31,7 +31,10 @@ pub fn strips(ui: &mut Ui, history: &History, plan: Option<&Parts>) {
     let parts: [(Part, Series); 3] = [
         (Part::Weights, Series { name: "weights", truth: "booked", color: color(Part::Weights), of: |sample| sample.charged.weights }),
         (Part::KvCache, Series { name: "KV cache", truth: "booked", color: color(Part::KvCache), of: |sample| sample.charged.kv_cache }),
-        (Part::Activations, Series { name: "activations", truth: "allocated", color: color(Part::Activations), of: |sample| sample.counted.activations }),
+        (
+            Part::Activations,
+            Series { name: "activations", truth: "allocated", color: color(Part::Activations), of: |sample| sample.counted.activations },
+        ),
     ];
     for (part, series) in parts {
         strip(ui, history, series.name, &[series], plan.and_then(|plan| plan.get(part)), false);
@@ -180,7 +183,11 @@ fn whole_seconds(input: GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let Some(step) = STEPS.into_iter().find(|step| (high - low) / step <= 8.0) else { return Vec::new() };
     let first = (low / step).ceil();
-    (0..9_u32).map(|i| (first + f64::from(i)) * step).take_while(|value| *value <= high).map(|value| GridMark { value, step_size: step }).collect()
+    (0..9_u32)
+        .map(|i| (first + f64::from(i)) * step)
+        .take_while(|value| *value <= high)
+        .map(|value| GridMark { value, step_size: step })
+        .collect()
 }
 
 /// Some three lines at whole powers of two.
@@ -192,7 +199,11 @@ pub(super) fn powers_of_two(input: GridInput) -> Vec<GridMark> {
     }
     let step = (span / 3.0).log2().ceil().exp2().max(1.0);
     let first = (low / step).ceil();
-    (0..16u32).map(|i| (first + f64::from(i)) * step).take_while(|value| *value <= high).map(|value| GridMark { value, step_size: step }).collect()
+    (0..16u32)
+        .map(|i| (first + f64::from(i)) * step)
+        .take_while(|value| *value <= high)
+        .map(|value| GridMark { value, step_size: step })
+        .collect()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a plot's value between 0 and the machine's memory")]

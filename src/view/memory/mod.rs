@@ -145,6 +145,7 @@ fn machine(ui: &mut Ui, state: &State) {
     ];
     widgets::stacked_bar(ui, "resident", &segments, total, None, 14.0);
     let share = if total.0 == 0 { 0.0 } else { mine.as_f64() / total.as_f64() };
-    let words = format!("this app {} ({}) · available {} of {}", mine.in_memory(), percent(share), available.in_memory(), total.in_memory());
+    let words =
+        format!("this app {} ({}) · available {} of {}", mine.in_memory(), percent(share), available.in_memory(), total.in_memory());
     widgets::small(ui, words).on_hover_text(format!("this app {}\navailable {}\nall {}", mine.exact(), available.exact(), total.exact()));
 }
