@@ -277,6 +277,25 @@ fn esc_keeps_the_title_as_it_was() {
 }
 
 #[test]
+fn esc_stops_the_answer_but_first_ends_a_change_of_title() {
+    let mut scene = Scene::<ponder::view::Root>::loaded();
+    scene.perform(Action::Go(ponder::state::Page::Chat));
+    scene.say("Hello");
+    let mut harness = scene.show(WIDE, Theme::Dark);
+    harness.run();
+    harness.key_press(Key::F2);
+    harness.run();
+    harness.get_by_label("Title");
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert!(harness.query_by_label("Title").is_none());
+    assert!(!harness.state().wishes.contains(&Action::Stop));
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert!(harness.state().wishes.contains(&Action::Stop));
+}
+
+#[test]
 fn an_empty_chat_offers_questions_that_fill_the_draft() {
     let mut harness = shown(Chat::loaded());
     harness.get_by_label_contains("haiku").click();
@@ -400,7 +419,7 @@ fn hostile_answers_are_drawn_and_do_nothing() {
         "* - ".repeat(50_000),
         "[".repeat(100_000),
         "*a _b ".repeat(50_000),
-        (0..500).map(|depth| format!("{}- a\n", "  ".repeat(depth))).collect(),
+        (0..500).fold(String::new(), |text, depth| text + &"  ".repeat(depth) + "- a\n"),
         "\u{1b}[2J\u{1b}]0;gone\u{7}\u{202e}drow\u{202c}\0".to_owned(),
         "![a](file:///etc/passwd) ![](http://127.0.0.1:9/x.png) <img src='file:///etc/passwd'> <script>x</script>".to_owned(),
         "[^1]: a\n\n[^1] $x$ `` ` `` ```not a fence``` ~~~\n".to_owned(),

@@ -118,7 +118,7 @@ impl ChatList {
             return;
         }
         if response.lost_focus() {
-            if !ui.input(|input| input.key_pressed(Key::Escape)) && !text.trim().is_empty() {
+            if !ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, Key::Escape)) && !text.trim().is_empty() {
                 actions.push(Action::RenameChat(id.clone(), text.clone()));
             }
             self.renaming = None;

@@ -85,7 +85,7 @@ fn prose(ui: &mut Ui, text: &str, cache: &mut CommonMarkCache) {
         ui.visuals_mut().widgets.noninteractive.fg_stroke.color = theme::mix(palette.surface, palette.ink, 0.94);
         ui.style_mut().url_in_tooltip = true;
         ui.spacing_mut().item_spacing.y = 6.0;
-        ui.spacing_mut().interact_size.y = ui.text_style_height(&egui::TextStyle::Body);
+        ui.spacing_mut().interact_size.y = ui.text_style_height(&egui::TextStyle::Body) + 3.0;
         let from = ui.painter().add(Shape::Noop);
         CommonMarkViewer::new().explicit_image_uri_scheme(true).show(ui, cache, text);
         let layer = ui.layer_id();

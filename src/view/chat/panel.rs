@@ -94,7 +94,7 @@ impl SidePanel {
         row(ui, "Seed", |ui, label| {
             let wrong = !self.seed.is_empty() && self.seed.parse::<u64>().is_err();
             let color = if wrong { theme::palette(ui).danger } else { theme::ink(ui) };
-            let edit = TextEdit::singleline(&mut self.seed).hint_text("random").desired_width(CONTROL_WIDTH - 16.0).char_limit(20);
+            let edit = TextEdit::singleline(&mut self.seed).hint_text("random").desired_width(CONTROL_WIDTH).char_limit(20);
             let edit =
                 edit.font(egui::TextStyle::Monospace).text_color(color).align(egui::Align2::RIGHT_CENTER).margin(Margin::symmetric(8, 5));
             let response = ui.add(edit).labelled_by(label);

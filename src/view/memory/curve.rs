@@ -1,5 +1,6 @@
 //! What a model takes at each context, stacked by part, against what the machine can give.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use egui::{Role, Ui, WidgetInfo};
@@ -88,7 +89,7 @@ fn hovered(position: &HoverPosition<'_>, points: &[(usize, Parts)]) -> Option<St
     let mut words = format!("{} tokens, planned", grouped(*context as u64));
     for part in STACK {
         if let Some(bytes) = parts.get(part) {
-            words.push_str(&format!("\n{}: {bytes} ({})", part.word(), bytes.exact()));
+            let _ = write!(words, "\n{}: {bytes} ({})", part.word(), bytes.exact());
         }
     }
     Some(words)

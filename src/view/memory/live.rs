@@ -1,5 +1,7 @@
 //! The live memory as strips on one time axis, each with its own scale, the plan's line and the marks of what happened.
 
+use std::fmt::Write as _;
+
 use egui::{Color32, Id, RichText, Role, Ui, WidgetInfo};
 use egui_plot::{GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Text, VLine};
 
@@ -47,6 +49,7 @@ pub fn strips(ui: &mut Ui, history: &History, plan: Option<&Parts>) {
 }
 
 fn strip(ui: &mut Ui, history: &History, name: &str, series: &[Series], planned: Option<Bytes>, last: bool) {
+    ui.add_space(4.0);
     head(ui, history, series, planned);
     let now = history.latest().map_or(0.0, |sample| sample.at);
     let points: Vec<Vec<[f64; 2]>> = series.iter().map(|series| points(history, now, series.of)).collect();
@@ -137,11 +140,11 @@ fn described(history: &History, name: &str, series: &[Series], planned: Option<B
     let mut words = format!("{name} over time");
     for series in series {
         if let Some(bytes) = history.latest().and_then(series.of) {
-            words.push_str(&format!(", {} now {bytes}", series.truth));
+            let _ = write!(words, ", {} now {bytes}", series.truth);
         }
     }
     if let Some(planned) = planned {
-        words.push_str(&format!(", planned {planned}"));
+        let _ = write!(words, ", planned {planned}");
     }
     words
 }
@@ -178,6 +181,7 @@ fn time_label(at: f64, range: &std::ops::RangeInclusive<f64>) -> String {
 }
 
 /// Up to eight lines at whole seconds or minutes.
+#[expect(clippy::needless_pass_by_value, reason = "the plot asks for this shape")]
 fn whole_seconds(input: GridInput) -> Vec<GridMark> {
     const STEPS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
     let (low, high) = input.bounds;
@@ -191,6 +195,7 @@ fn whole_seconds(input: GridInput) -> Vec<GridMark> {
 }
 
 /// Some three lines at whole powers of two.
+#[expect(clippy::needless_pass_by_value, reason = "the plot asks for this shape")]
 pub(super) fn powers_of_two(input: GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let span = high - low;

@@ -158,6 +158,7 @@ pub fn samples(loaded: &Loaded) -> Vec<Sample> {
     (0..600_u32)
         .map(|i| {
             let share = |from: u32, to: u32| f64::from(i.clamp(from, to) - from) / f64::from(to - from);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares of a few MiB")]
             let part = |bytes: Option<Bytes>, share: f64| Some(Bytes((bytes.unwrap_or_default().as_f64() * share) as u64));
             let works = (150..300).contains(&i) || (380..520).contains(&i);
             let charged = Parts {
