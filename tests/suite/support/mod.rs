@@ -5,6 +5,7 @@ use std::path::PathBuf;
 pub mod gguf_writer;
 pub mod server;
 pub mod starter;
+pub mod stage;
 pub mod tiny_llama;
 
 pub use starter::starter;
