@@ -46,7 +46,8 @@ pub fn open(folders: &Folders, start: &Start, renderer: Renderer) -> Result<()> 
         }
     }
     marker.clear();
-    Err(no_window(&failures.join("; ")))
+    let needs = if cfg!(target_os = "linux") { " (on Debian it needs libxkbcommon-x11-0, libegl1 and libgl1-mesa-dri)" } else { "" };
+    Err(no_window(&format!("{}{needs}", failures.join("; "))))
 }
 
 fn run(folders: &Folders, start: &Start, renderer: eframe::Renderer, marker: &Marker) -> std::result::Result<(), String> {
@@ -101,9 +102,8 @@ fn has_display() -> bool {
 }
 
 fn no_window(why: &str) -> Error {
-    let packages = if cfg!(target_os = "linux") { " (on Debian the packages libxkbcommon-x11-0, libegl1 and libgl1-mesa-dri are needed)" } else { "" };
     let instead = "without a window there are: ponder inspect, plan, run, tokenize, logits, bench, perplexity, fetch";
-    Error::unsupported("the window cannot be opened", format!("{why}{packages}; {instead}"))
+    Error::unsupported("the window cannot be opened", format!("{why}; {instead}"))
 }
 
 /// A file that is there while a renderer starts, and stays if the process dies of it.

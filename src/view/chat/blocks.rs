@@ -68,6 +68,20 @@ pub fn cut(text: &str, reading: Reading) -> Vec<Piece> {
     cut_within(text, reading, 0)
 }
 
+/// Cuts a text whose beginning was cut before into `pieces`: only its tail is cut again. Returns how many pieces stayed.
+pub fn extend(pieces: &mut Vec<Piece>, text: &str, reading: Reading) -> usize {
+    // a line that is not indented needs nothing before it to be understood
+    let indented = |piece: &Piece| text[piece.start..].starts_with([' ', '\t']);
+    let mut kept = pieces.len().saturating_sub(1);
+    while kept > 0 && (indented(&pieces[kept]) || pieces[kept - 1].start == pieces[kept].start) {
+        kept -= 1;
+    }
+    let from = if kept == 0 { 0 } else { pieces[kept].start };
+    pieces.truncate(kept);
+    pieces.extend(cut(&text[from..], reading).into_iter().map(|piece| Piece { start: from + piece.start, ..piece }));
+    kept
+}
+
 fn cut_within(text: &str, reading: Reading, depth: usize) -> Vec<Piece> {
     let mut cutter = Cutter { text, reading, depth, pieces: Vec::new(), open: Open::Nothing };
     let mut start = 0;

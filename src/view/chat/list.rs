@@ -23,12 +23,6 @@ enum Row<'s> {
 }
 
 impl ChatList {
-    /// Whether a title is being changed: then Esc belongs to it.
-    #[must_use]
-    pub const fn is_renaming(&self) -> bool {
-        self.renaming.is_some()
-    }
-
     /// Draws the list. Returns whether a chat was chosen or made.
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) -> bool {
         let mut chosen = false;

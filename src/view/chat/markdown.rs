@@ -1,10 +1,10 @@
 //! Blocks on the screen. Markdown is inert: no image is loaded, no file is opened, and only links to the web can be followed.
 
 use egui::output::OutputCommand;
-use egui::{Frame, Label, Margin, RichText, ScrollArea, Shape, TextWrapMode, Ui, vec2};
+use egui::{Frame, Label, Margin, RichText, ScrollArea, Shape, TextWrapMode, Ui};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
-use super::blocks::{Block, Piece, Reading, cut};
+use super::blocks::{Block, Piece, Reading, cut, extend};
 use super::flow::Flow;
 use super::inert::may_open;
 use crate::view::{icons, theme, widgets};
@@ -45,17 +45,12 @@ impl Document {
             return;
         }
         let known = self.key.filter(|&(len, hashed)| text.is_char_boundary(len) && len < text.len() && hash(&text[..len]) == hashed);
-        let kept = if known.is_some() { self.pieces.len().saturating_sub(1) } else { 0 };
-        // the tail may be several pieces of one block: go back to the first of them
-        let from = self.pieces.get(kept).map_or(0, |piece| piece.start);
-        let from = if kept == 0 { 0 } else { from };
-        let kept = self.pieces[..kept].partition_point(|piece| piece.start < from);
-        self.pieces.truncate(kept);
-        let tail = cut(&text[from..], reading).into_iter().map(|piece| Piece { start: from + piece.start, ..piece });
-        self.pieces.extend(tail);
-        if known.is_none() {
-            self.flow = Flow::default();
-        }
+        let kept = if known.is_some() {
+            extend(&mut self.pieces, text, reading)
+        } else {
+            (self.pieces, self.flow) = (cut(text, reading), Flow::default());
+            0
+        };
         for row in kept..self.pieces.len() {
             self.flow.forget(row);
         }
@@ -152,9 +147,4 @@ pub fn copy(ui: &mut Ui, name: &str, text: &str) {
     }
     let done = response.clicked() || done && (response.hovered() || response.has_focus());
     ui.data_mut(|data| data.insert_temp(done_id, done));
-}
-
-/// A gap of the grid between blocks.
-pub fn gap(ui: &mut Ui, height: f32) {
-    ui.allocate_space(vec2(0.0, height));
 }

@@ -21,7 +21,7 @@ use super::{Actions, View, frame, icons, theme, widgets};
 use crate::state::{Action, Slot, State};
 use crate::store::chat::Mode;
 
-pub use blocks::{Block, Piece, Reading, cut};
+pub use blocks::{Block, Piece, Reading, cut, extend};
 pub use inert::{inert, may_open};
 
 /// The page.

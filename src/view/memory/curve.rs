@@ -51,6 +51,7 @@ impl Curve {
             .include_y(highest * 1.1)
             .set_margin_fraction(egui::vec2(0.01, 0.0))
             .y_axis_min_width(76.0)
+            .x_grid_spacer(powers_of_two)
             .y_grid_spacer(powers_of_two)
             .y_axis_formatter(|mark, _| bytes(mark.value).in_memory())
             .x_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { grouped(bytes(mark.value).0) })

@@ -6,7 +6,7 @@ use egui_plot::{GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, Plot
 use super::series::decimated;
 use crate::memory::history::{History, Sample};
 use crate::memory::{Part, Parts};
-use crate::units::{Bytes, seconds};
+use crate::units::{Bytes, THIN_SPACE, seconds};
 use crate::view::{theme, widgets};
 
 /// The height of a strip.
@@ -66,14 +66,15 @@ fn strip(ui: &mut Ui, history: &History, name: &str, series: &[Series], planned:
         .grid_color(hairline)
         .grid_fade(0.0)
         .include_y(0.0)
-        .include_y(if highest > 0.0 { highest * 1.12 } else { 1.0 })
+        .include_y(if highest > 0.0 { highest * 1.4 } else { 1.0 })
         .include_x(-10.0)
         .include_x(0.0)
         .set_margin_fraction(egui::vec2(0.01, 0.0))
         .y_axis_min_width(AXIS)
+        .x_grid_spacer(whole_seconds)
         .y_grid_spacer(powers_of_two)
         .y_axis_formatter(|mark, _| bytes(mark.value).in_memory())
-        .x_axis_formatter(|mark, _| ago(mark.value))
+        .x_axis_formatter(|mark, range| time_label(mark.value, range))
         .label_formatter(move |position| hovered(position, &labels));
     let response = plot.show(ui, |plot| {
         let bounds = plot.plot_bounds();
@@ -162,9 +163,24 @@ fn ago(at: f64) -> String {
     match at {
         at if at > 0.05 => String::new(),
         at if at > -0.05 => "now".to_owned(),
+        at if at > -120.0 && at.fract() == 0.0 => format!("{:.0}{THIN_SPACE}s ago", -at),
         at if at > -120.0 => format!("{} ago", seconds(-at)),
         at => format!("{} ago", seconds((-at / 10.0).round() * 10.0)),
     }
+}
+
+/// The words below the axis; none where they would run into the numbers at the left.
+fn time_label(at: f64, range: &std::ops::RangeInclusive<f64>) -> String {
+    if at - range.start() < (range.end() - range.start()) * 0.05 { String::new() } else { ago(at) }
+}
+
+/// Up to eight lines at whole seconds or minutes.
+fn whole_seconds(input: GridInput) -> Vec<GridMark> {
+    const STEPS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
+    let (low, high) = input.bounds;
+    let Some(step) = STEPS.into_iter().find(|step| (high - low) / step <= 8.0) else { return Vec::new() };
+    let first = (low / step).ceil();
+    (0..9_u32).map(|i| (first + f64::from(i)) * step).take_while(|value| *value <= high).map(|value| GridMark { value, step_size: step }).collect()
 }
 
 /// Some three lines at whole powers of two.

@@ -61,7 +61,8 @@ pub fn table(ui: &mut Ui, planned: Option<(&Parts, Bytes)>, sample: Option<&Samp
             widgets::term(ui, "unaccounted");
         });
         let unaccounted = sample.map(|sample| sample.resident - sample.charged.sum());
-        figures_of(ui, width, "unaccounted", [None, None, sample.map(|sample| sample.counted_total - sample.charged.sum()), unaccounted]);
+        let allocated = sample.map(|sample| sample.counted_total - sample.charged.sum() - sample.counted.activations.unwrap_or_default());
+        figures_of(ui, width, "unaccounted", [None, None, allocated, unaccounted]);
     });
 }
 

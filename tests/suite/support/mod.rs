@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod gguf_writer;
+pub mod scene;
 pub mod server;
 pub mod starter;
 pub mod stage;
