@@ -53,8 +53,10 @@ pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) 
         let mut right = rect.right() - 12.0;
         if let Some(bytes) = known.bytes {
             let (fits, words) = fit::guess(bytes, &state.machine);
-            let words = if narrow { "" } else { &words };
-            cell(ui, right - verdict, verdict, rect, Layout::left_to_right(Align::Center), |ui| fit::verdict(ui, fits, words));
+            let shown = if narrow { "" } else { &words };
+            cell(ui, right - verdict, verdict, rect, Layout::left_to_right(Align::Center), |ui| {
+                fit::verdict(ui, fits, shown).on_hover_text(&words)
+            });
         }
         right -= verdict + 16.0;
         if let Some(bytes) = known.bytes {
