@@ -227,6 +227,8 @@ pub struct Receipt {
     pub charged: Parts,
     /// What the allocator counted in the engine's scope beyond what was there before; `None` without the counting allocator.
     pub counted: Option<Bytes>,
+    /// What the allocator counted while the tokenizer was built, outside that scope; `None` without the counting allocator.
+    pub tokenizer: Option<Bytes>,
     /// Seconds it took.
     pub seconds: f64,
     /// Tokens the context can hold.
@@ -235,4 +237,18 @@ pub struct Receipt {
     pub threads: usize,
     /// Whether the file's chat template works; the error says why not.
     pub template: Result<(), Error>,
+}
+
+impl Receipt {
+    /// What of the plan is due now: weights and tokenizer. The cache grows with the conversation, activations come with the first token.
+    #[must_use]
+    pub fn promised(&self) -> Parts {
+        Parts { weights: self.planned.weights, kv_cache: Some(Bytes(0)), tokenizer: self.planned.tokenizer, ..Parts::default() }
+    }
+
+    /// What the load took: weights and cache as they were charged, the tokenizer as it was counted.
+    #[must_use]
+    pub fn took(&self) -> Parts {
+        Parts { weights: self.charged.weights, kv_cache: self.charged.kv_cache, tokenizer: self.tokenizer, ..Parts::default() }
+    }
 }

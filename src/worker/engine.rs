@@ -82,6 +82,7 @@ impl EngineLane {
             planned: load.plan.parts,
             charged: session.charged(),
             counted: alloc::engine_live().zip(before).map(|(now, before)| now - before),
+            tokenizer: session.counted().tokenizer,
             seconds: started.elapsed().as_secs_f64(),
             context: load.plan.choice.context,
             threads: load.plan.choice.threads,

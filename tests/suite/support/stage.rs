@@ -109,6 +109,7 @@ impl Scene {
             planned: plan.parts,
             charged,
             counted: Some(charged.sum() + Bytes(1 << 20)),
+            tokenizer: plan.parts.tokenizer,
             seconds: 0.42,
             context: plan.choice.context,
             threads: 2,
