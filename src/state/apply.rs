@@ -3,6 +3,7 @@
 use super::{Action, Loaded, Opened, Page, Phase, Slot, State, Tone};
 use crate::error::Error;
 use crate::inspect::Model;
+use crate::library::summary::Summary;
 use crate::memory::plan::{self, Fit};
 use crate::message::{Event, JobId, Outcome, Receipt, Restored, Step};
 use crate::store::chat::{Metrics, Mode, Role, StopReason};
@@ -80,7 +81,10 @@ impl State {
         }
         if self.found.waits_for(job) {
             self.found = match outcome {
-                Ok(Outcome::Scanned(found)) => Slot::Ready(found),
+                Ok(Outcome::Scanned { found, summaries }) => {
+                    self.summaries = summaries;
+                    Slot::Ready(found)
+                }
                 Ok(_) => Slot::Empty,
                 Err(error) => Slot::Failed(error),
             };
@@ -131,6 +135,7 @@ impl State {
                 let plan = plan::plan(&model, self.first_choice(&model), &self.planning_machine());
                 let fits = plan.as_ref().is_ok_and(|plan| matches!(plan.fit, Fit::Fits | Fit::Tight));
                 self.remember(model.file.path.clone());
+                self.summaries.insert(model.file.path.clone(), Summary::of(&model));
                 self.opened = Slot::Ready(Opened { model, plan });
                 (load && fits).then_some(Action::Load { anyway: false })
             }

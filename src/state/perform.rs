@@ -132,7 +132,7 @@ impl State {
         if self.found.job().is_some() {
             return None;
         }
-        let order = self.order(Command::Scan { folders: self.settings.model_folders.clone() });
+        let order = self.order(Command::Scan { folders: self.settings.model_folders.clone(), recent: self.settings.recent.clone() });
         self.found = Slot::Busy { job: order.job, progress: () };
         Some(order)
     }

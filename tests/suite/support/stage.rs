@@ -172,7 +172,7 @@ impl Scene {
             found("gemma-3-270m-it-Q4_K_M", "gemma-3-270m-it-Q4_K_M.gguf", 253_000_000, App::LmStudio),
             found("Llama-3.3-70B-Instruct-Q4_K_M", "Llama-3.3-70B-Instruct-Q4_K_M-00001-of-00002.gguf", 42_500_000_000, App::HuggingFace),
         ];
-        scene.done(job, Ok(Outcome::Scanned(all)));
+        scene.done(job, Ok(Outcome::Scanned { found: all, summaries: std::collections::BTreeMap::new() }));
         scene.state.settings.recent =
             vec!["/models/gemma-3-270m-it-Q4_K_M.gguf".into(), "/elsewhere/on/a/long/path/that/has/to/be/cut/Qwen3-0.6B-Q8_0.gguf".into()];
         scene.state.settings.model_folders = vec!["/mnt/models".into()];
