@@ -1,6 +1,6 @@
 //! Dot products of one row of weights with a few rows of rounded activations.
 //!
-//! candle's block dots are the default. Where they are scalar and a common file needs them (Q4_1), an AVX2 version is chosen at run
+//! candle's block dots are the default. Where they are scalar and a common file needs them (`Q4_1`), an AVX2 version is chosen at run
 //! time; the sums are the same up to their order.
 #![expect(unsafe_code, reason = "vector instructions, and candle's blocks read field by field")]
 
@@ -41,8 +41,9 @@ impl RowDot for BlockQ4_1 {
     }
 }
 
-/// Q4_1 × Q8_1: a block's sum is `d_w · d_x · Σ(q_w · q_x) + m_w · s_x`, where `s_x` is the sum of the activations.
+/// `Q4_1` × `Q8_1`: a block's sum is `d_w · d_x · Σ(q_w · q_x) + m_w · s_x`, where `s_x` is the sum of the activations.
 #[cfg(target_arch = "x86_64")]
+#[expect(clippy::cast_ptr_alignment, reason = "the loads are the unaligned ones")]
 mod q4_1 {
     use std::arch::x86_64::{
         __m128i, __m256, __m256i, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_srli_epi16, _mm256_and_si256,

@@ -77,7 +77,7 @@ impl State {
             return self.fetched(outcome);
         }
         if self.restored.waits_for(job) {
-            return self.take_over(outcome);
+            return Some(self.take_over(outcome));
         }
         if self.found.waits_for(job) {
             self.found = match outcome {
@@ -161,12 +161,11 @@ impl State {
                     self.page = Page::Chat;
                 }
             }
-            (Err(Error::Cancelled), _) => self.loading = Slot::Empty,
-            (Err(error), _) => {
+            (Err(error), _) if error != Error::Cancelled => {
                 self.tell(Some(error.clone()));
                 self.loading = Slot::Failed(error);
             }
-            (Ok(_), _) => self.loading = Slot::Empty,
+            (Ok(_) | Err(_), _) => self.loading = Slot::Empty,
         }
         None
     }
@@ -241,7 +240,7 @@ impl State {
         }
     }
 
-    fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
+    fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Action {
         match outcome {
             Ok(Outcome::Restored(restored)) => {
                 let Restored { chats, settings, problems } = *restored;
@@ -261,6 +260,6 @@ impl State {
                 self.restored = Slot::Ready(());
             }
         }
-        Some(Action::Scan)
+        Action::Scan
     }
 }
