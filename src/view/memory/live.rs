@@ -12,6 +12,9 @@ use crate::units::{Bytes, THIN_SPACE, seconds};
 use crate::view::{theme, widgets};
 
 /// The height of a strip.
+/// The monitor's interval while something runs.
+const SAMPLE_SECONDS: f64 = 0.1;
+
 const HEIGHT: f32 = 88.0;
 /// Room for the numbers at the left, the same for all, so that the time axes lie above each other.
 const AXIS: f32 = 76.0;
@@ -149,8 +152,20 @@ fn described(history: &History, name: &str, series: &[Series], planned: Option<B
     words
 }
 
+/// The samples as points. Nothing is sampled while nothing runs, so what was last seen held until just before the next sample.
 fn points(history: &History, now: f64, of: fn(&Sample) -> Option<Bytes>) -> Vec<[f64; 2]> {
-    history.samples().filter_map(|sample| Some([sample.at - now, of(sample)?.as_f64()])).collect()
+    let mut points: Vec<[f64; 2]> = Vec::with_capacity(history.samples().len());
+    for sample in history.samples() {
+        let Some(bytes) = of(sample) else { continue };
+        let at = sample.at - now;
+        if let Some(&[before, held]) = points.last()
+            && at - before > 2.0 * SAMPLE_SECONDS
+        {
+            points.push([at - SAMPLE_SECONDS, held]);
+        }
+        points.push([at, bytes.as_f64()]);
+    }
+    points
 }
 
 /// The exact value under the pointer and which truth it is.

@@ -6,6 +6,7 @@ pub mod gguf_writer;
 pub mod scene;
 pub mod server;
 pub mod starter;
+pub mod stage;
 pub mod tiny_llama;
 
 pub use starter::starter;
