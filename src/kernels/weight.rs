@@ -87,12 +87,7 @@ impl Weight {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a type without a kernel, [`Error::Format`] for data that is not there, [`Error::Cancelled`].
-    pub fn read(
-        file: &ModelFile,
-        tensor: &TensorInfo,
-        ledger: &Ledger,
-        progress: &mut dyn FnMut(Bytes) -> bool,
-    ) -> Result<Self> {
+    pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
         if let Some(problem) = &tensor.problem {
             return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), "readable data", problem.clone()));
         }

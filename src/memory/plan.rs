@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::probe::Machine;
 use super::{Part, Parts};
 use crate::error::{Error, Result};
-use crate::inspect::{Model, passport};
 use crate::inspect::spec::ModelSpec;
+use crate::inspect::{Model, passport};
 use crate::kernels::precision;
 use crate::units::Bytes;
 

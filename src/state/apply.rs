@@ -216,7 +216,9 @@ impl State {
         self.chats.edit(chat, self.now, |chat| {
             let Some(turn) = chat.turns.last_mut().filter(|turn| turn.role == Role::Assistant) else { return };
             turn.metrics = metrics;
-            if turn.text.is_empty() && metrics.is_none_or(|metrics| metrics.generated_tokens == 0 && metrics.stop_reason != StopReason::EndOfTurn) {
+            if turn.text.is_empty()
+                && metrics.is_none_or(|metrics| metrics.generated_tokens == 0 && metrics.stop_reason != StopReason::EndOfTurn)
+            {
                 chat.turns.pop();
             }
         });

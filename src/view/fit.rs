@@ -3,8 +3,8 @@
 use egui::{Response, RichText, Ui};
 
 use super::theme;
-use crate::memory::plan::{Fit, Plan, rule_of_thumb};
 use crate::library::summary::Summary;
+use crate::memory::plan::{Fit, Plan, rule_of_thumb};
 use crate::memory::probe::Machine;
 use crate::units::Bytes;
 

@@ -55,9 +55,12 @@ impl Session {
         let text = serde_json::to_vec(&settings).unwrap();
         std::fs::write(&folders.settings_file, text).unwrap();
         let start = Start { settings, software_renderer: true, open: None };
-        let harness = Harness::builder().with_size([1280.0, 800.0]).with_pixels_per_point(1.5).with_render_cursor(false).wgpu().build_eframe(
-            move |cc| App::new(&cc.egui_ctx, folders, start).unwrap(),
-        );
+        let harness = Harness::builder()
+            .with_size([1280.0, 800.0])
+            .with_pixels_per_point(1.5)
+            .with_render_cursor(false)
+            .wgpu()
+            .build_eframe(move |cc| App::new(&cc.egui_ctx, folders, start).unwrap());
         let name = if theme == Theme::Dark { "dark" } else { "light" };
         Self { harness, theme: name, _folder: folder }
     }

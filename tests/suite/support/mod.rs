@@ -5,8 +5,8 @@ use std::path::PathBuf;
 pub mod gguf_writer;
 pub mod scene;
 pub mod server;
-pub mod starter;
 pub mod stage;
+pub mod starter;
 pub mod tiny_llama;
 
 pub use starter::starter;

@@ -145,7 +145,7 @@ pub fn loaded(model: Arc<Model>) -> Loaded {
         charged,
         counted: Some(charged.sum() + Bytes(70_000)),
         tokenizer: plan.parts.tokenizer,
-            seconds: 0.71,
+        seconds: 0.71,
         context: 8_192,
         threads: 2,
         template: Ok(()),
