@@ -15,7 +15,7 @@ use ponder::store::settings::{Settings, Theme};
 use crate::support::starter;
 
 /// Far more than any step takes; a session that hangs must not hang the suite.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn wants(word: &str) -> bool {
     std::env::var("PONDER_REQUIRE").is_ok_and(|list| list.split(',').any(|item| item.trim() == word))
