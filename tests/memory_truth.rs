@@ -1,5 +1,12 @@
 //! The truths about memory, held against each other: planned, charged, counted, resident. Alone in its binary, because it installs the
 //! counting allocator; its tests run one after another, because they count for the whole process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "in a test a failure is a panic, what is missing is said on stderr, and a server is a thread"
+)]
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -97,8 +104,19 @@ fn planned_is_charged(bytes: &[u8], choice: Choice) {
 fn planned_is_charged_to_the_byte_for_every_type() {
     let _alone = alone();
     let types = [
-        ggml::F32, ggml::F16, ggml::BF16, ggml::Q4_0, ggml::Q4_1, ggml::Q5_0, ggml::Q5_1, ggml::Q8_0, ggml::Q2_K, ggml::Q3_K, ggml::Q4_K,
-        ggml::Q5_K, ggml::Q6_K,
+        ggml::F32,
+        ggml::F16,
+        ggml::BF16,
+        ggml::Q4_0,
+        ggml::Q4_1,
+        ggml::Q5_0,
+        ggml::Q5_1,
+        ggml::Q8_0,
+        ggml::Q2_K,
+        ggml::Q3_K,
+        ggml::Q4_K,
+        ggml::Q5_K,
+        ggml::Q6_K,
     ];
     for matrices in types {
         planned_is_charged(&wide(matrices).gguf().bytes(), Choice { context: 2048, ..FAST });

@@ -73,8 +73,11 @@ fn run(folders: &Folders, start: &Start, renderer: eframe::Renderer, marker: &Ma
 }
 
 fn viewport(settings: &Settings) -> ViewportBuilder {
-    let mut builder =
-        ViewportBuilder::default().with_app_id(APP_ID).with_title("Ponder").with_min_inner_size([720.0, 480.0]).with_inner_size([1280.0, 800.0]);
+    let mut builder = ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Ponder")
+        .with_min_inner_size([720.0, 480.0])
+        .with_inner_size([1280.0, 800.0]);
     if let Some(window) = settings.window {
         let (width, height) = (window.width.clamp(720.0, 8192.0), window.height.clamp(480.0, 8192.0));
         builder = builder.with_inner_size([width, height]).with_maximized(window.maximized);

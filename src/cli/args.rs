@@ -97,6 +97,7 @@ impl From<Kv> for KvDtype {
 /// `ponder inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
 }
@@ -104,6 +105,7 @@ pub struct Inspect {
 /// `ponder plan`
 #[derive(Debug, Args)]
 pub struct Plan {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
     /// Tokens the context can hold; what the model was trained for, up to 8,192, by default.
@@ -117,8 +119,10 @@ pub struct Plan {
 /// `ponder run`
 #[derive(Debug, Args)]
 pub struct Run {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// What to say to the model.
@@ -165,6 +169,7 @@ pub struct Run {
 /// `ponder tokenize`
 #[derive(Debug, Args)]
 pub struct Tokenize {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
     /// A file with the text, UTF-8.
@@ -178,8 +183,10 @@ pub struct Tokenize {
 /// `ponder logits`
 #[derive(Debug, Args)]
 pub struct Logits {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// Token ids, separated by commas.
@@ -205,8 +212,10 @@ pub struct Logits {
 /// `ponder bench`
 #[derive(Debug, Args)]
 pub struct Bench {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// Tokens of the prompt.
@@ -226,8 +235,10 @@ pub struct Bench {
 /// `ponder perplexity`
 #[derive(Debug, Args)]
 pub struct Perplexity {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// A file with the text, UTF-8.

@@ -3,6 +3,7 @@
 use super::{Action, Loaded, Opened, Page, Phase, Slot, State, Tone};
 use crate::error::Error;
 use crate::inspect::Model;
+use crate::library::summary::Summary;
 use crate::memory::plan::{self, Fit};
 use crate::message::{Event, JobId, Outcome, Receipt, Restored, Step};
 use crate::store::chat::{Metrics, Mode, Role, StopReason};
@@ -76,11 +77,14 @@ impl State {
             return self.fetched(outcome);
         }
         if self.restored.waits_for(job) {
-            return self.take_over(outcome);
+            return Some(self.take_over(outcome));
         }
         if self.found.waits_for(job) {
             self.found = match outcome {
-                Ok(Outcome::Scanned(found)) => Slot::Ready(found),
+                Ok(Outcome::Scanned { found, summaries }) => {
+                    self.summaries = summaries;
+                    Slot::Ready(found)
+                }
                 Ok(_) => Slot::Empty,
                 Err(error) => Slot::Failed(error),
             };
@@ -131,6 +135,7 @@ impl State {
                 let plan = plan::plan(&model, self.first_choice(&model), &self.planning_machine());
                 let fits = plan.as_ref().is_ok_and(|plan| matches!(plan.fit, Fit::Fits | Fit::Tight));
                 self.remember(model.file.path.clone());
+                self.summaries.insert(model.file.path.clone(), Summary::of(&model));
                 self.opened = Slot::Ready(Opened { model, plan });
                 (load && fits).then_some(Action::Load { anyway: false })
             }
@@ -156,12 +161,11 @@ impl State {
                     self.page = Page::Chat;
                 }
             }
-            (Err(Error::Cancelled), _) => self.loading = Slot::Empty,
-            (Err(error), _) => {
+            (Err(error), _) if error != Error::Cancelled => {
                 self.tell(Some(error.clone()));
                 self.loading = Slot::Failed(error);
             }
-            (Ok(_), _) => self.loading = Slot::Empty,
+            (Ok(_) | Err(_), _) => self.loading = Slot::Empty,
         }
         None
     }
@@ -212,7 +216,9 @@ impl State {
         self.chats.edit(chat, self.now, |chat| {
             let Some(turn) = chat.turns.last_mut().filter(|turn| turn.role == Role::Assistant) else { return };
             turn.metrics = metrics;
-            if turn.text.is_empty() && metrics.is_none_or(|metrics| metrics.generated_tokens == 0 && metrics.stop_reason != StopReason::EndOfTurn) {
+            if turn.text.is_empty()
+                && metrics.is_none_or(|metrics| metrics.generated_tokens == 0 && metrics.stop_reason != StopReason::EndOfTurn)
+            {
                 chat.turns.pop();
             }
         });
@@ -236,7 +242,7 @@ impl State {
         }
     }
 
-    fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
+    fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Action {
         match outcome {
             Ok(Outcome::Restored(restored)) => {
                 let Restored { chats, settings, problems } = *restored;
@@ -256,6 +262,6 @@ impl State {
                 self.restored = Slot::Ready(());
             }
         }
-        Some(Action::Scan)
+        Action::Scan
     }
 }

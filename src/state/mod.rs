@@ -10,6 +10,7 @@ pub mod notice;
 pub mod perform;
 pub mod slot;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::engine::prompt::Prompt;
 use crate::inspect::Model;
 use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
+use crate::library::summary::Summary;
 use crate::memory::history::History;
 use crate::memory::plan::{self, Choice, Plan};
 use crate::memory::probe::Machine;
@@ -129,6 +131,8 @@ pub struct State {
     pub prompt: PromptView,
     /// Models on this disk.
     pub found: Slot<Vec<Found>>,
+    /// What the headers of found and recent files say.
+    pub summaries: BTreeMap<PathBuf, Summary>,
     /// The starter model's download.
     pub starter: Slot<PathBuf, Option<FetchProgress>>,
     /// The live memory.
@@ -167,6 +171,7 @@ impl State {
             fallback_template: false,
             prompt: Slot::Empty,
             found: Slot::Empty,
+            summaries: BTreeMap::new(),
             starter: Slot::Empty,
             memory: History::default(),
             settings: Settings::default(),
@@ -231,13 +236,7 @@ impl State {
 
     /// The choice a file is opened with: the model's own context up to 8,192, as far as it fits.
     fn first_choice(&self, model: &Model) -> Choice {
-        let trained = model.spec.as_ref().map_or(plan::KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
-        let choice = Choice {
-            context: trained.min(8_192),
-            kv: plan::KvDtype::F16,
-            arithmetic: plan::Arithmetic::Fast,
-            threads: self.threads(),
-        };
+        let choice = plan::first_choice(model, self.threads());
         match plan::plan(model, choice, &self.planning_machine()) {
             Ok(plan) if plan.max_context >= plan::KV_BLOCK_TOKENS => Choice { context: choice.context.min(plan.max_context), ..choice },
             _ => choice,

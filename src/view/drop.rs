@@ -1,6 +1,6 @@
 //! Files that are dragged over the window: what letting go will do, and doing it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use egui::{Align2, FontId, Id, LayerId, Order, Stroke, Ui, vec2};
 
@@ -17,11 +17,11 @@ pub fn ui(ui: &Ui, actions: &mut Actions) {
         actions.push(Action::Open { path, load: false });
     }
     if let Some((path, count)) = hovered {
-        overlay(ui, path, count);
+        overlay(ui, path.as_deref(), count);
     }
 }
 
-fn overlay(ui: &Ui, path: Option<PathBuf>, count: usize) {
+fn overlay(ui: &Ui, path: Option<&Path>, count: usize) {
     let palette = theme::palette(ui);
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Tooltip, Id::unique("drop overlay")));
     let screen = ui.ctx().content_rect();
@@ -39,8 +39,8 @@ fn overlay(ui: &Ui, path: Option<PathBuf>, count: usize) {
 
 /// What letting go will do.
 #[must_use]
-pub fn words(path: Option<PathBuf>, count: usize) -> String {
-    let name = path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+pub fn words(path: Option<&Path>, count: usize) -> String {
+    let name = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     match name {
         _ if count > 1 => format!("Drop to see what the first of {count} files is"),
         Some(name) => format!("Drop to see what {} is", super::widgets::shortened(&name, 48)),

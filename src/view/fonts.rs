@@ -1,6 +1,6 @@
 //! The font files and the order in which they stand in for each other. Sizes are [`super::theme`]'s.
 //!
-//! Inter for words, JetBrains Mono for numbers, Lucide for signs; behind them egui's own fonts, and behind those the system's,
+//! Inter for words, the mono face for numbers, Lucide for signs; behind them egui's own fonts, and behind those the system's,
 //! which the window adds at run time.
 
 use std::sync::Arc;

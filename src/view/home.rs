@@ -100,7 +100,7 @@ fn open_button(ui: &mut Ui, actions: &mut Actions, primary: bool) {
 fn getting(ui: &mut Ui, name: &str, progress: Option<&Progress>, actions: &mut Actions) {
     let words = progress.map_or_else(|| "Starting".to_owned(), |progress| describe(*progress));
     let share = progress.and_then(|progress| progress.stage.share()).map(|share| share as f32);
-    if widgets::progress(ui, &format!("Getting {name}"), share, &format!("{name}: {words}"), "Cancel") {
+    if widgets::progress(ui, &format!("Getting {name}"), share, &words, "Cancel") {
         actions.push(Action::CancelFetch);
     }
 }
@@ -152,11 +152,15 @@ fn found(ui: &mut Ui, state: &State, actions: &mut Actions) {
             widgets::note(ui, "Looking for models…");
         },
         |ui, found| {
+            let recent = &state.settings.recent;
+            let others: Vec<_> = found.iter().filter(|model| !recent.contains(&model.path)).collect();
             if found.is_empty() {
                 widgets::note(ui, format!("None found. {hint}"));
+            } else if others.is_empty() {
+                widgets::note(ui, "Nothing beside the recent ones.");
             }
             ui.spacing_mut().item_spacing.y = 0.0;
-            for model in found {
+            for model in others {
                 if rows::wide(ui, &model.path, state, None).clicked() {
                     actions.push(Action::Open { path: model.path.clone(), load: false });
                 }

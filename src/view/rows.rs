@@ -5,6 +5,7 @@ use std::path::Path;
 use egui::{Align, Layout, Rect, Response, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::{fit, icons, theme, widgets};
+use crate::memory::plan::Fit;
 use crate::state::State;
 use crate::units::Bytes;
 
@@ -17,6 +18,8 @@ pub struct Known {
     pub storage: String,
     /// Its size, where it is known.
     pub bytes: Option<Bytes>,
+    /// Whether it fits, and in words.
+    pub verdict: Option<(Fit, String)>,
 }
 
 /// What is known of the file at `path`.
@@ -27,8 +30,15 @@ pub fn known(path: &Path, state: &State) -> Known {
     let opened = state.opened.ready().filter(|opened| opened.model.file.path == path).map(|opened| &opened.model.file);
     let bytes = found.map(|found| found.bytes).or_else(|| opened.map(|file| file.bytes));
     let name = found.map_or_else(|| file.trim_end_matches(".gguf").to_owned(), |found| found.name.clone());
-    let storage = storage_in_name(&file).unwrap_or_default().to_owned();
-    Known { name, storage, bytes }
+    let summary = state.summaries.get(path);
+    let bytes = summary.map(|summary| summary.bytes).or(bytes);
+    let stated = summary.and_then(|summary| summary.quantization.clone());
+    let storage = stated.unwrap_or_else(|| storage_in_name(&file).unwrap_or_default().to_owned());
+    let verdict = match summary {
+        Some(summary) => Some(fit::planned(summary, &state.machine)),
+        None => bytes.map(|bytes| fit::guess(bytes, &state.machine)),
+    };
+    Known { name, storage, bytes, verdict }
 }
 
 /// The storage type that a file's name ends in, as publishers write it: `Q4_K_M`, `IQ3_XS`, `BF16`.
@@ -46,15 +56,16 @@ pub fn storage_in_name(file: &str) -> Option<&str> {
 /// A row of the home page: everything that is known. The response is the row's own.
 pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) -> Response {
     let known = known(path, state);
-    let end = if forget.is_some() { theme::CONTROL + 4.0 } else { 0.0 };
+    let end = theme::CONTROL + 4.0;
     let response = frame(ui, &format!("Open {}", known.name), 40.0, end, |ui, rect| {
         let narrow = rect.width() < 620.0;
         let verdict = if narrow { 40.0 } else { 216.0 };
         let mut right = rect.right() - 12.0;
-        if let Some(bytes) = known.bytes {
-            let (fits, words) = fit::guess(bytes, &state.machine);
-            let words = if narrow { "" } else { &words };
-            cell(ui, right - verdict, verdict, rect, Layout::left_to_right(Align::Center), |ui| fit::verdict(ui, fits, words));
+        if let Some((fits, words)) = &known.verdict {
+            let shown = if narrow { "" } else { words };
+            cell(ui, right - verdict, verdict, rect, Layout::left_to_right(Align::Center), |ui| {
+                fit::verdict(ui, *fits, shown).on_hover_text(words)
+            });
         }
         right -= verdict + 16.0;
         if let Some(bytes) = known.bytes {
@@ -89,7 +100,8 @@ pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) 
             vec2(theme::CONTROL, theme::CONTROL),
         );
         let name = format!("Forget {}", known.name);
-        *forget = ui.scope_builder(UiBuilder::new().max_rect(place), |ui| widgets::icon_button(ui, icons::CLOSE, &name).clicked()).inner;
+        let mut child = ui.new_child(UiBuilder::new().max_rect(place));
+        *forget = widgets::icon_button(&mut child, icons::CLOSE, &name).clicked();
     }
     response.on_hover_text(path.to_string_lossy())
 }
@@ -137,9 +149,8 @@ fn frame(ui: &mut Ui, name: &str, height: f32, end: f32, contents: impl FnOnce(&
 }
 
 fn cell(ui: &mut Ui, left: f32, width: f32, row: Rect, layout: Layout, contents: impl FnOnce(&mut Ui) -> Response) {
-    let rect = Rect::from_min_max(pos2(left, row.top()), pos2(left + width.max(0.0), row.bottom()));
-    ui.scope_builder(UiBuilder::new().max_rect(rect).layout(layout), |ui| {
-        ui.shrink_clip_rect(rect);
+    let place = Rect::from_min_max(pos2(left, row.top()), pos2(left + width.max(0.0), row.bottom()));
+    widgets::cell(ui, place, layout, |ui| {
         contents(ui);
     });
 }

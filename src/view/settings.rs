@@ -103,10 +103,7 @@ impl SettingsPage {
         };
         for (words, path) in [("Models", &folders.models), ("Chats", &folders.chats), ("Settings", &folders.settings_file)] {
             ui.horizontal(|ui| {
-                ui.add_sized(
-                    [72.0, theme::ROW],
-                    egui::Label::new(RichText::new(words).color(theme::secondary(ui))).halign(egui::Align::LEFT),
-                );
+                widgets::lead(ui, 72.0, words);
                 path_row(ui, path, None);
             });
         }

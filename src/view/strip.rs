@@ -46,8 +46,6 @@ pub fn speed(state: &State) -> Option<TokensPerSecond> {
 /// Draws the strip; pressing it shows the memory page.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let rect = ui.max_rect();
-    let stroke = theme::hairline(ui);
-    ui.painter().hline(rect.x_range().expand(16.0), rect.top() + 0.5, stroke);
     let response = ui.interact(rect.expand2(vec2(16.0, 0.0)), ui.scope_id().with("strip"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken(state)));
     if response.has_focus() {
@@ -117,8 +115,9 @@ fn machine(ui: &mut Ui, state: &State) {
     ui.painter().rect_filled(rect, 2.0, theme::mix(palette.surface, palette.ink, 0.12));
     ui.painter().rect_filled(upto(used), 2.0, theme::mix(palette.surface, palette.ink, 0.38));
     ui.painter().rect_filled(upto(resident), 2.0, palette.ink);
+    let allocated = state.memory.latest().map_or(Bytes(0), |sample| sample.counted_total);
     response.on_hover_text(format!(
-        "This machine: {total}\nPonder resident: {resident}\nused in all: {used}\navailable: {}",
+        "This machine: {total}\nPonder, resident: {resident}\nPonder, allocated: {allocated}\nused in all: {used}\navailable: {}",
         state.machine.available
     ));
 }
@@ -128,7 +127,7 @@ fn parts(ui: &mut Ui, figures: &Figures) {
     let scale = Bytes(figures.planned.max(figures.parts.sum()).0 / 20 * 21);
     let segments = widgets::segments(ui, &figures.parts);
     let labelled = room > 560.0;
-    let words: f32 = if labelled { 132.0 * segments.len().min(3) as f32 + 110.0 } else { 110.0 };
+    let words: f32 = if labelled { 506.0 } else { 110.0 };
     let bar = (room - words).clamp(64.0, 360.0);
     ui.scope(|ui| {
         ui.set_max_width(bar);

@@ -42,8 +42,8 @@ pub struct Palette {
     pub danger: Color32,
     /// The parts of memory, in the order of [`Part::ALL`].
     pub parts: [Color32; Part::ALL.len()],
-    /// Few bits per weight (2) and many (32); what lies between is mixed in log₂ steps.
-    pub bits: [Color32; 2],
+    /// 2, 4, 8, 16 and 32 bits per weight; what lies between is mixed.
+    pub bits: [Color32; 5],
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -62,7 +62,7 @@ pub const DARK: Palette = Palette {
     on_accent: rgb(0x0014_161A),
     danger: rgb(0x00FF_7A6E),
     parts: [rgb(0x005B_9BD5), rgb(0x00E6_9F00), rgb(0x002B_B58A), rgb(0x00D5_8CB5), rgb(0x008A_8F98)],
-    bits: [rgb(0x0056_749A), rgb(0x00E3_EDF8)],
+    bits: [rgb(0x004B_6CA4), rgb(0x0062_85C2), rgb(0x008F_B0E0), rgb(0x00C3_D8F3), rgb(0x00F1_F6FD)],
 };
 
 /// Dark on light.
@@ -76,7 +76,7 @@ pub const LIGHT: Palette = Palette {
     on_accent: rgb(0x00FF_FFFF),
     danger: rgb(0x00C0_362C),
     parts: [rgb(0x002F_6FB0), rgb(0x00A6_6A00), rgb(0x000E_7C5C), rgb(0x00A0_4E85), rgb(0x006B_7280)],
-    bits: [rgb(0x0073_8CAB), rgb(0x0016_283F)],
+    bits: [rgb(0x007F_8DA9), rgb(0x005A_73A3), rgb(0x0038_588F), rgb(0x001E_3766), rgb(0x000C_1836)],
 };
 
 impl Palette {
@@ -116,12 +116,13 @@ impl Palette {
         mix(self.surface, self.accent, if self.dark { 0.24 } else { 0.16 })
     }
 
-    /// The colour of a storage type by its bits per weight.
+    /// The colour of a storage type by its bits per weight, in log₂ steps.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "between 0 and 4")]
     pub fn bits_per_weight(&self, bits: f64) -> Color32 {
-        let share = ((bits.max(2.0).log2() - 1.0) / 4.0).clamp(0.0, 1.0);
-        mix(self.bits[0], self.bits[1], share as f32)
+        let place = (bits.max(2.0).log2() - 1.0).clamp(0.0, 4.0);
+        let below = (place as usize).min(3);
+        mix(self.bits[below], self.bits[below + 1], (place - below as f64) as f32)
     }
 }
 

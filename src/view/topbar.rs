@@ -137,9 +137,6 @@ impl TopBar {
 
 impl View for TopBar {
     fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) {
-        let line = ui.max_rect();
-        let stroke = theme::hairline(ui);
-        ui.painter().hline(line.x_range().expand(16.0), line.bottom() - 0.5, stroke);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let status = status(state);
             if let Some((word, action)) = status.action {

@@ -95,11 +95,9 @@ impl Worker {
             Command::Inspect(_) | Command::Scan { .. } => lanes.inspect.send(order),
             Command::Pick | Command::AskTheme => lanes.dialog.send(order),
             Command::Fetch => lanes.net.send(order),
-            Command::Restore
-            | Command::SaveChat(_)
-            | Command::DeleteChat(_)
-            | Command::RestoreChat(_)
-            | Command::SaveSettings(_) => lanes.store.send(store::Task::Order(order)),
+            Command::Restore | Command::SaveChat(_) | Command::DeleteChat(_) | Command::RestoreChat(_) | Command::SaveSettings(_) => {
+                lanes.store.send(store::Task::Order(order))
+            }
             _ => lanes.engine.send(order),
         };
         if !taken {

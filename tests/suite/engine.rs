@@ -27,7 +27,7 @@ fn wide(matrices: u32) -> TinyLlama {
 
 /// Tokens that look like nothing in particular.
 pub fn tokens(n: usize) -> Vec<u32> {
-    (0..n as u32).map(|i| (7 + 31 * i + i * i % 53) % 256).collect()
+    (0..).take(n).map(|i: u32| (7 + 31 * i + i * i % 53) % 256).collect()
 }
 
 /// The largest difference, as a share of the largest value.
@@ -57,12 +57,16 @@ fn softmax(row: &[f32]) -> Vec<f64> {
     weights.iter().map(|w| w / total).collect()
 }
 
+#[expect(clippy::cast_precision_loss, reason = "hundreds")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// The mean over positions of the Kullback-Leibler divergence, nats.
 fn divergence(exact: &[f32], other: &[f32]) -> f64 {
     let width = usize::try_from(N_VOCAB).unwrap();
     let rows = exact.chunks(width).zip(other.chunks(width));
-    let n = rows.len() as f64;
-    rows.map(|(p, q)| softmax(p).iter().zip(softmax(q)).map(|(p, q)| p * (p / q).ln()).sum::<f64>()).sum::<f64>() / n
+    mean(&rows.map(|(p, q)| softmax(p).iter().zip(softmax(q)).map(|(p, q)| p * (p / q).ln()).sum()).collect::<Vec<f64>>())
 }
 
 // --- against the forward pass in F64
@@ -205,7 +209,8 @@ fn fast_arithmetic_is_near_the_exact_one_for_every_type() {
     // Activations of 8 bits in blocks of 32 (measured: 1.4e-3), or of 256 for K quants (2.6e-3); of 11 and 8 bits for F16 (3e-6) and
     // BF16 (1.7e-4). A cache in F16 adds 1e-6.
     let eight_bits = QUANTIZED.map(|(id, name)| (id, name, if name.ends_with('K') { 5e-3 } else { 3e-3 }));
-    for (id, name, most) in eight_bits.into_iter().chain([(ggml::F32, "F32", 1e-10), (ggml::F16, "F16", 1e-5), (ggml::BF16, "BF16", 5e-4)]) {
+    for (id, name, most) in eight_bits.into_iter().chain([(ggml::F32, "F32", 1e-10), (ggml::F16, "F16", 1e-5), (ggml::BF16, "BF16", 5e-4)])
+    {
         let llama = wide(id);
         let exact = tiny(&llama, EXACT).all(&tokens);
         for kv in [KvDtype::F32, KvDtype::F16] {
@@ -222,8 +227,8 @@ fn fast_arithmetic_is_near_the_exact_one_for_every_type() {
 #[test]
 fn the_tiny_models_are_peaked_enough_to_tell_right_from_wrong() {
     let logits = tiny(&wide(ggml::F32), EXACT).all(&tokens(50));
-    let best: Vec<f64> = logits.chunks(N_VOCAB as usize).map(|row| softmax(row).into_iter().fold(0.0, f64::max)).collect();
-    let mean = best.iter().sum::<f64>() / best.len() as f64;
+    let width = usize::try_from(N_VOCAB).unwrap();
+    let mean = mean(&logits.chunks(width).map(|row| softmax(row).into_iter().fold(0.0, f64::max)).collect::<Vec<f64>>());
     assert!((0.05..0.95).contains(&mean), "the best token has {mean} on average");
 }
 
@@ -234,8 +239,7 @@ fn the_starter_model_says_that_the_sky_is_blue() {
     let Some(path) = crate::support::starter() else { return };
     for arithmetic in [Arithmetic::Fast, Arithmetic::Exact] {
         let mut loaded = load(&path, Choice { context: 256, arithmetic, ..FAST });
-        let input =
-            Input::Chat { messages: vec![Message::new(Role::User, "What color is the sky?")], fallback_template: false };
+        let input = Input::Chat { messages: vec![Message::new(Role::User, "What color is the sky?")], fallback_template: false };
         let prompt = loaded.session.prompt(&input, &|| true).unwrap();
         let max_tokens = if arithmetic == Arithmetic::Fast { 24 } else { 14 };
         let settings = Sampling { max_tokens, ..Sampling::greedy() };

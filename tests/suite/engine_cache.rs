@@ -57,10 +57,14 @@ fn chunks_and_single_tokens_give_the_same_logits() {
             let chunked = tiny(&model, choice).all(&tokens);
             same(&chunked, &tiny(&model, choice).one_by_one(&tokens));
             let mut unevenly = tiny(&model, choice);
-            let pieces: Vec<f32> = [1, 63, 65, 100, 71].iter().scan(0, |at, n| {
-                *at += n;
-                Some(tokens[*at - n..*at].to_vec())
-            }).flat_map(|piece| unevenly.all(&piece)).collect();
+            let pieces: Vec<f32> = [1, 63, 65, 100, 71]
+                .iter()
+                .scan(0, |at, n| {
+                    *at += n;
+                    Some(tokens[*at - n..*at].to_vec())
+                })
+                .flat_map(|piece| unevenly.all(&piece))
+                .collect();
             same(&chunked, &pieces);
         }
     }

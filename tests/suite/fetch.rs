@@ -11,9 +11,8 @@ use ponder::library::download::{HubFile, WheelFile};
 use ponder::library::{Download, Environment, Folders, Progress, Source, Stage, describe, fetch, starter};
 use ponder::units::Bytes;
 
-
-use crate::support::starter as starter_model;
 use crate::support::server::{Connection, Request, Server};
+use crate::support::starter as starter_model;
 
 const HANG_GUARD: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,11 @@
 //! The one test binary of the suite: a module per subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "in a test a failure is a panic, what is missing is said on stderr, and a server is a thread"
+)]
 
 mod support;
 

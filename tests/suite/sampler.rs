@@ -32,6 +32,12 @@ fn draws(settings: &Sampling, logits: &[f32], expected: &[f64]) {
     }
 }
 
+/// Fifty draws give the same token, the second.
+#[track_caller]
+fn takes_the_best(settings: &Sampling) {
+    assert!(shares(settings, &logits(&FIVE), &[], 50)[1] >= 1.0, "{settings:?}");
+}
+
 const FIVE: [f32; 5] = [0.1, 0.4, 0.05, 0.25, 0.2];
 
 #[test]
@@ -53,14 +59,14 @@ fn temperature_flattens_and_sharpens() {
 #[test]
 fn temperature_zero_takes_the_best() {
     let settings = Sampling { temperature: 0.0, ..plain() };
-    assert_eq!(shares(&settings, &logits(&FIVE), &[], 50)[1], 1.0);
-    assert_eq!(shares(&Sampling::greedy(), &logits(&FIVE), &[], 50)[1], 1.0);
+    takes_the_best(&settings);
+    takes_the_best(&Sampling::greedy());
 }
 
 #[test]
 fn top_k_keeps_that_many() {
     let settings = |top_k| Sampling { top_k, ..plain() };
-    assert_eq!(shares(&settings(1), &logits(&FIVE), &[], 50)[1], 1.0);
+    takes_the_best(&settings(1));
     draws(&settings(2), &logits(&FIVE), &[0.0, 0.4 / 0.65, 0.0, 0.25 / 0.65, 0.0]);
     for top_k in [5, 6, 1_000_000, usize::MAX] {
         draws(&settings(top_k), &logits(&FIVE), &FIVE.map(f64::from));
@@ -73,7 +79,7 @@ fn top_p_keeps_the_best_that_add_up_to_it() {
     let settings = |top_p| Sampling { top_p, ..plain() };
     draws(&settings(0.6), &logits(&FIVE), &[0.0, 0.4 / 0.65, 0.0, 0.25 / 0.65, 0.0]);
     draws(&settings(0.7), &logits(&FIVE), &[0.0, 0.4 / 0.85, 0.0, 0.25 / 0.85, 0.2 / 0.85]);
-    assert_eq!(shares(&settings(0.3), &logits(&FIVE), &[], 50)[1], 1.0);
+    takes_the_best(&settings(0.3));
 }
 
 #[test]
@@ -81,7 +87,7 @@ fn top_p_of_nothing_keeps_the_best() {
     for top_k in [0, 3, 100] {
         for top_p in [0.0, -1.0, 1e-30] {
             let settings = Sampling { top_p, top_k, ..plain() };
-            assert_eq!(shares(&settings, &logits(&FIVE), &[], 50)[1], 1.0, "{settings:?}");
+            takes_the_best(&settings);
         }
     }
 }
@@ -91,7 +97,7 @@ fn min_p_drops_what_is_less_than_its_share_of_the_best() {
     let settings = |min_p| Sampling { min_p, ..plain() };
     draws(&settings(0.45), &logits(&FIVE), &[0.0, 0.4 / 0.85, 0.0, 0.25 / 0.85, 0.2 / 0.85]);
     draws(&settings(0.2), &logits(&FIVE), &[0.1 / 0.95, 0.4 / 0.95, 0.0, 0.25 / 0.95, 0.2 / 0.95]);
-    assert_eq!(shares(&settings(1.0), &logits(&FIVE), &[], 50)[1], 1.0);
+    takes_the_best(&settings(1.0));
 }
 
 #[test]

@@ -68,6 +68,20 @@ pub fn cut(text: &str, reading: Reading) -> Vec<Piece> {
     cut_within(text, reading, 0)
 }
 
+/// Cuts a text whose beginning was cut before into `pieces`: only its tail is cut again. Returns how many pieces stayed.
+pub fn extend(pieces: &mut Vec<Piece>, text: &str, reading: Reading) -> usize {
+    // a line that is not indented needs nothing before it to be understood
+    let indented = |piece: &Piece| text[piece.start..].starts_with([' ', '\t']);
+    let mut kept = pieces.len().saturating_sub(1);
+    while kept > 0 && (indented(&pieces[kept]) || pieces[kept - 1].start == pieces[kept].start) {
+        kept -= 1;
+    }
+    let from = if kept == 0 { 0 } else { pieces[kept].start };
+    pieces.truncate(kept);
+    pieces.extend(cut(&text[from..], reading).into_iter().map(|piece| Piece { start: from + piece.start, ..piece }));
+    kept
+}
+
 fn cut_within(text: &str, reading: Reading, depth: usize) -> Vec<Piece> {
     let mut cutter = Cutter { text, reading, depth, pieces: Vec::new(), open: Open::Nothing };
     let mut start = 0;
@@ -159,7 +173,8 @@ impl Cutter<'_> {
     fn prose(&mut self, start: usize, end: usize) {
         let text = inert(&self.text[start..end]);
         let shift = indent(text.lines().next().unwrap_or_default());
-        let text: String = if shift == 0 { text.into_owned() } else { text.split_inclusive('\n').map(|line| dedented(line, shift)).collect() };
+        let text: String =
+            if shift == 0 { text.into_owned() } else { text.split_inclusive('\n').map(|line| dedented(line, shift)).collect() };
         if self.reading == Reading::Typed || !is_tame(&text) {
             return self.plain(start, text.trim_matches('\n'));
         }
@@ -263,7 +278,8 @@ fn is_tame(text: &str) -> bool {
         return false;
     }
     text.lines().all(|line| {
-        let markers = line.chars().take_while(|c| c.is_whitespace() || matches!(c, '>' | '-' | '*' | '+' | '.' | ')') || c.is_ascii_digit());
+        let markers =
+            line.chars().take_while(|c| c.is_whitespace() || matches!(c, '>' | '-' | '*' | '+' | '.' | ')') || c.is_ascii_digit());
         let depth = markers.filter(|c| matches!(c, '>' | '-' | '*' | '+' | '.' | ')')).count();
         let sign = line.trim_start().chars().next().filter(|c| matches!(c, '-' | '*'));
         let rule = sign.is_some_and(|sign| line.chars().all(|c| c == sign || c.is_whitespace()));

@@ -1,16 +1,18 @@
 //! Blocks on the screen. Markdown is inert: no image is loaded, no file is opened, and only links to the web can be followed.
 
 use egui::output::OutputCommand;
-use egui::{Frame, Label, Margin, RichText, ScrollArea, Shape, TextWrapMode, Ui, vec2};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{FontId, Frame, Label, Margin, ScrollArea, Shape, TextWrapMode, Ui};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
-use super::blocks::{Block, Piece, Reading, cut};
+use super::blocks::{Block, Piece, Reading, cut, extend};
 use super::flow::Flow;
 use super::inert::may_open;
+use super::pieces::append_exact;
 use crate::view::{icons, theme, widgets};
 
-/// How far the second stroke of strong text lies from the first, in points.
-const OVERSTRIKE: f32 = 0.45;
+/// Space between two blocks.
+const BETWEEN: f32 = 10.0;
 
 /// A message as it was cut and measured. Only what was appended is cut again.
 #[derive(Default)]
@@ -27,7 +29,7 @@ impl Document {
         self.take_over(text, reading);
         let Self { pieces, flow, cache, .. } = self;
         flow.begin(ui.available_width(), pieces.len());
-        let gap = ui.spacing().item_spacing.y;
+        let gap = BETWEEN;
         for (i, piece) in pieces.iter().enumerate() {
             // pieces of one code block stand without a gap
             let continues = matches!(&piece.block, Block::Code { first: false, .. });
@@ -45,17 +47,12 @@ impl Document {
             return;
         }
         let known = self.key.filter(|&(len, hashed)| text.is_char_boundary(len) && len < text.len() && hash(&text[..len]) == hashed);
-        let kept = if known.is_some() { self.pieces.len().saturating_sub(1) } else { 0 };
-        // the tail may be several pieces of one block: go back to the first of them
-        let from = self.pieces.get(kept).map_or(0, |piece| piece.start);
-        let from = if kept == 0 { 0 } else { from };
-        let kept = self.pieces[..kept].partition_point(|piece| piece.start < from);
-        self.pieces.truncate(kept);
-        let tail = cut(&text[from..], reading).into_iter().map(|piece| Piece { start: from + piece.start, ..piece });
-        self.pieces.extend(tail);
-        if known.is_none() {
-            self.flow = Flow::default();
-        }
+        let kept = if known.is_some() {
+            extend(&mut self.pieces, text, reading)
+        } else {
+            (self.pieces, self.flow) = (cut(text, reading), Flow::default());
+            0
+        };
         for row in kept..self.pieces.len() {
             self.flow.forget(row);
         }
@@ -85,13 +82,16 @@ fn prose(ui: &mut Ui, text: &str, cache: &mut CommonMarkCache) {
     let palette = theme::palette(ui);
     ui.scope(|ui| {
         // egui has one weight per family: what is strong is found by its colour and struck twice
-        ui.visuals_mut().override_text_color = Some(theme::mix(palette.surface, palette.ink, 0.94));
+        ui.visuals_mut().widgets.noninteractive.fg_stroke.color = theme::mix(palette.surface, palette.ink, 0.94);
         ui.style_mut().url_in_tooltip = true;
-        ui.spacing_mut().item_spacing.y = 3.0;
+        ui.spacing_mut().item_spacing.y = 6.0;
+        ui.spacing_mut().interact_size.y = ui.text_style_height(&egui::TextStyle::Body) + 3.0;
         let from = ui.painter().add(Shape::Noop);
         CommonMarkViewer::new().explicit_image_uri_scheme(true).show(ui, cache, text);
         let layer = ui.layer_id();
         let strong = ui.visuals().strong_text_color();
+        // letters are placed on whole pixels
+        let shift = (ui.pixels_per_point() * 0.5).round().max(1.0) / ui.pixels_per_point();
         ui.ctx().graphics_mut(|graphics| {
             let list = graphics.entry(layer);
             for i in from.0 + 1..list.next_idx().0 {
@@ -100,7 +100,7 @@ fn prose(ui: &mut Ui, text: &str, cache: &mut CommonMarkCache) {
                         && text.galley.job.sections.iter().any(|section| section.format.color == strong)
                     {
                         let mut again = text.clone();
-                        again.pos.x += OVERSTRIKE;
+                        again.pos.x += shift;
                         clipped.shape = Shape::Vec(vec![clipped.shape.clone(), Shape::Text(again)]);
                     }
                 });
@@ -135,8 +135,11 @@ fn code(ui: &mut Ui, language: &str, text: &str, whole: &str, first: bool) {
             });
         }
         ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
-            let text = RichText::new(text).monospace().size(13.0);
-            ui.add(Label::new(text).wrap_mode(TextWrapMode::Extend));
+            let format =
+                TextFormat { font_id: FontId::monospace(13.0), color: theme::ink(ui), line_height: Some(19.0), ..TextFormat::default() };
+            let mut job = LayoutJob::default();
+            append_exact(&mut job, text, &format);
+            ui.add(Label::new(job).wrap_mode(TextWrapMode::Extend));
             ui.add_space(2.0);
         });
     });
@@ -152,9 +155,4 @@ pub fn copy(ui: &mut Ui, name: &str, text: &str) {
     }
     let done = response.clicked() || done && (response.hovered() || response.has_focus());
     ui.data_mut(|data| data.insert_temp(done_id, done));
-}
-
-/// A gap of the grid between blocks.
-pub fn gap(ui: &mut Ui, height: f32) {
-    ui.allocate_space(vec2(0.0, height));
 }

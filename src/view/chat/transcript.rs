@@ -29,13 +29,11 @@ impl Transcript {
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) {
         let chat = state.chats.current();
         if self.chat.as_ref() != Some(&chat.id) {
-            *self = Self { chat: Some(chat.id.clone()), jump: true, ..Self::default() };
+            let lengths = vec![(0, false); chat.turns.len()];
+            *self = Self { chat: Some(chat.id.clone()), lengths, ..Self::default() };
         }
         self.follow(state);
-        let mut scroll = ScrollArea::vertical().id_salt(("transcript", &chat.id.0)).auto_shrink(false).stick_to_bottom(true);
-        if std::mem::take(&mut self.jump) {
-            scroll = scroll.vertical_scroll_offset(f32::MAX);
-        }
+        let scroll = ScrollArea::vertical().id_salt(("transcript", &chat.id.0)).auto_shrink(false).stick_to_bottom(true);
         let shown = scroll.show(ui, |ui| column(ui, |ui| self.turns(ui, state, actions)));
         let below = shown.content_size.y - shown.inner_rect.height() - shown.state.clamped_offset().y;
         if below > NEAR && self.to_newest(ui, shown.inner_rect) {
@@ -78,6 +76,9 @@ impl Transcript {
             self.unanswered(ui, state, actions);
         }
         ui.add_space(theme::GRID * 2.0);
+        if std::mem::take(&mut self.jump) {
+            ui.scroll_to_cursor_animation(Some(Align::BOTTOM), egui::style::ScrollAnimation::none());
+        }
     }
 
     /// The last message has no answer: it is coming, or there was none.

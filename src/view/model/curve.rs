@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egui::{Stroke, Ui};
-use egui_plot::{FilledArea, HLine, HoverPosition, LineStyle, Plot, VLine};
+use egui_plot::{AxisHints, FilledArea, HLine, HoverPosition, LineStyle, Plot, VLine};
 
 use crate::inspect::Model;
 use crate::memory::plan::{self, Choice, KvDtype, Plan};
@@ -36,11 +36,17 @@ impl Curve {
         let xs: Vec<f64> = points.iter().map(|(context, _)| position(*context)).collect();
         let ceiling_seen = ceiling < highest * 2.5;
         let top = if ceiling_seen { ceiling.max(highest) * 1.12 } else { highest * 1.25 };
-        let grid = theme::mix(palette.surface, palette.ink, 0.5);
+        let grid = palette.hairline();
         let step = nice_step(top);
+        let font = theme::small_mono().resolve(ui.style());
+        // labels stand far enough apart by our own spacing, so none of them needs to fade
+        let axis = |hints: AxisHints<'static>| {
+            hints.tick_label_font(font.clone()).tick_label_color(palette.secondary).label_spacing(egui::Rangef::new(8.0, 16.0))
+        };
 
         let plot = Plot::new("memory against context")
             .height(168.0)
+            .width(ui.available_width() - 12.0)
             .set_margin_fraction(egui::Vec2::ZERO)
             .show_background(false)
             .allow_zoom(false)
@@ -51,14 +57,14 @@ impl Curve {
             .allow_double_click_reset(false)
             .show_crosshair(false)
             .grid_color(grid)
+            .grid_fade(0.0)
             .default_x_bounds(0.0, position(upto))
             .default_y_bounds(0.0, top)
             .sense(egui::Sense::hover())
             .x_grid_spacer(move |_| marks(position(upto) / 4.0, position(upto)))
             .y_grid_spacer(move |_| marks(step, top))
-            .x_axis_formatter(|mark, _| context_words(mark.value))
-            .y_axis_formatter(|mark, _| if mark.value > 0.0 { bytes_words(mark.value) } else { String::new() })
-            .y_axis_min_width(56.0)
+            .custom_x_axes(vec![axis(AxisHints::new_x()).formatter(|mark, _| context_words(mark.value))])
+            .custom_y_axes(vec![axis(AxisHints::new_y()).min_thickness(64.0).formatter(|mark, _| bytes_words(mark.value))])
             .reset()
             .label_formatter(hover(points));
         plot.show(ui, |plot| {
@@ -124,7 +130,7 @@ fn marks(step: f64, top: f64) -> Vec<egui_plot::GridMark> {
     (0..=8).map(mark).take_while(|mark| mark.value <= top * 1.001).collect()
 }
 
-/// A step of one, two or five times a power of two of MiB that divides `top` into two to four.
+/// A power of two that divides `top` into two to four.
 fn nice_step(top: f64) -> f64 {
     let rough = (top / 3.0).max(1024.0);
     rough.log2().round().exp2()
@@ -142,5 +148,8 @@ fn context_words(value: f64) -> String {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^63")]
 fn bytes_words(value: f64) -> String {
+    if value <= 0.0 {
+        return String::new();
+    }
     Bytes(value.round().max(0.0) as u64).in_memory()
 }

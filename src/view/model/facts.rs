@@ -29,21 +29,18 @@ type Fact = (&'static str, String, String);
 pub fn list(model: &Model) -> Vec<Fact> {
     let plain = |word: &'static str, n: usize| (word, grouped(n as u64), String::new());
     let mut facts: Vec<Fact> = vec![("Parameters", count(model.parameters), grouped(model.parameters))];
-    match &model.spec {
-        Ok(spec) => {
-            facts.push(plain("Layers", spec.n_layers));
-            facts.push(("Heads", format!("{} / {}", spec.n_heads, spec.n_kv_heads), "queries / keys and values".to_owned()));
-            facts.push(plain("Width", spec.n_embd));
-            facts.push(plain("Feed-forward", spec.n_ff));
-            facts.push(plain("Context", spec.n_ctx_train));
-            facts.push(plain("Vocabulary", spec.n_vocab));
-        }
-        Err(_) => {
-            let architecture = model.architecture().unwrap_or_default();
-            for (word, key) in [("Layers", "block_count"), ("Width", "embedding_length"), ("Context", "context_length")] {
-                if let Some(n) = model.file.metadata.u64(&format!("{architecture}.{key}")) {
-                    facts.push((word, grouped(n), String::new()));
-                }
+    if let Ok(spec) = &model.spec {
+        facts.push(plain("Layers", spec.n_layers));
+        facts.push(("Heads", format!("{} / {}", spec.n_heads, spec.n_kv_heads), "queries / keys and values".to_owned()));
+        facts.push(plain("Width", spec.n_embd));
+        facts.push(plain("Feed-forward", spec.n_ff));
+        facts.push(plain("Context", spec.n_ctx_train));
+        facts.push(plain("Vocabulary", spec.n_vocab));
+    } else {
+        let architecture = model.architecture().unwrap_or_default();
+        for (word, key) in [("Layers", "block_count"), ("Width", "embedding_length"), ("Context", "context_length")] {
+            if let Some(n) = model.file.metadata.u64(&format!("{architecture}.{key}")) {
+                facts.push((word, grouped(n), String::new()));
             }
         }
     }
@@ -88,7 +85,7 @@ fn storage(ui: &mut Ui, model: &Model) {
             hatched: share.dtype.block_len().is_none(),
         })
         .collect();
-    widgets::stacked_bar(ui, "in the file", &segments, model.tensor_bytes(), None, 16.0);
+    widgets::stacked_bar(ui, "in the file", &segments, model.tensor_bytes(), None, 20.0);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         for share in &model.mix {
@@ -112,12 +109,11 @@ fn parts(ui: &mut Ui, model: &Model) {
         for part in &model.parts {
             ui.horizontal(|ui| {
                 ui.set_min_height(theme::ROW);
-                let words = RichText::new(part.name).color(theme::secondary(ui));
-                ui.add_sized([132.0, theme::ROW], egui::Label::new(words).halign(egui::Align::LEFT));
+                widgets::lead(ui, 132.0, part.name);
                 let bar = (ui.available_width() - 176.0).max(40.0);
                 bar_of(ui, bar, part.bytes, most, color);
                 let exact = format!("{} in {} tensors", part.bytes.exact(), grouped(part.tensors as u64));
-                widgets::number(ui, format!("{}  {:>6}", part.bytes.on_disk(), percent(part.bytes.as_f64() / all)), &exact);
+                widgets::number(ui, format!("{}  {:>7}", part.bytes.on_disk(), percent(part.bytes.as_f64() / all)), &exact);
             });
         }
     });

@@ -8,7 +8,7 @@ use crate::units::grouped;
 use crate::view::{icons, theme, widgets};
 
 /// Rows that are seen at once.
-const VISIBLE: usize = 12;
+const VISIBLE: u16 = 12;
 
 /// The table; keeps what was typed and which rows that leaves.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl MetadataTable {
             widgets::note(ui, "No entry has this in its key or value.");
             return;
         }
-        let height = theme::ROW * rows.len().min(VISIBLE) as f32;
+        let height = theme::ROW * f32::from(u16::try_from(rows.len()).unwrap_or(VISIBLE).min(VISIBLE));
         ScrollArea::vertical().id_salt("metadata").max_height(height).auto_shrink([false, true]).show_rows(
             ui,
             theme::ROW,

@@ -90,7 +90,7 @@ impl ModelPage {
         let beside = frame::shows_side_panel(ui);
         if beside {
             let panel = Frame::new().fill(theme::palette(ui).raised).inner_margin(Margin::symmetric(20, 16));
-            Panel::right("plan").exact_size(360.0).resizable(false).frame(panel).show(ui, |ui| {
+            Panel::right("plan").exact_size(360.0).resizable(false).show_separator_line(false).frame(panel).show(ui, |ui| {
                 ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.plan(ui, state, opened, actions));
             });
         }
@@ -100,6 +100,7 @@ impl ModelPage {
                 title(ui, &opened.model);
                 self.notes(ui, &opened.model);
                 if !beside {
+                    ui.add_space(16.0);
                     self.plan(ui, state, opened, actions);
                 }
                 facts::ui(ui, &opened.model);
@@ -138,7 +139,7 @@ fn title(ui: &mut Ui, model: &Model) {
     widgets::page_title(ui, &model.name());
     let Format::Gguf { version } = model.file.format;
     let family = model.family().unwrap_or("unknown architecture");
-    let mut words = format!("{} {version} · {family} · {} parameters · ", model.file.format.name(), count(model.parameters));
+    let mut words = format!("{} v{version} · {family} · {} parameters · ", model.file.format.name(), count(model.parameters));
     words.push_str(&model.file.bytes.on_disk());
     if let Some(quantization) = model.quantization() {
         words = format!("{quantization} · {words}");

@@ -95,10 +95,7 @@ fn row(ui: &mut Ui, widths: &[f32; 4], mut contents: impl FnMut(&mut Ui, usize))
         for (column, &width) in widths.iter().enumerate() {
             let (rect, _) = ui.allocate_exact_size(vec2(width, theme::ROW), egui::Sense::hover());
             let layout = egui::Layout::left_to_right(egui::Align::Center);
-            ui.scope_builder(egui::UiBuilder::new().max_rect(rect.with_max_x(rect.right() - 8.0)).layout(layout), |ui| {
-                ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
-                contents(ui, column);
-            });
+            widgets::cell(ui, rect.with_max_x(rect.right() - 8.0), layout, |ui| contents(ui, column));
         }
     });
 }

@@ -7,6 +7,9 @@ use crate::memory::{Part, Parts};
 use crate::units::Bytes;
 use crate::view::theme;
 
+/// Bars of at least this height carry their names.
+const LABELLED: f32 = 18.0;
+
 /// A part of a stacked bar.
 #[derive(Debug, Clone)]
 pub struct Segment {
@@ -76,6 +79,9 @@ pub fn stacked_bar(ui: &mut Ui, truth: &str, segments: &[Segment], scale: Bytes,
         } else {
             ui.painter().rect_filled(area, 2.0, segment.color);
         }
+        if height >= LABELLED {
+            label(ui, area, segment);
+        }
         if response.hover_pos().is_some_and(|pointer| (left..right).contains(&pointer.x)) {
             pointed = Some(segment);
         }
@@ -87,6 +93,19 @@ pub fn stacked_bar(ui: &mut Ui, truth: &str, segments: &[Segment], scale: Bytes,
     match pointed {
         Some(segment) => response.on_hover_text(format!("{}: {} {truth} ({})", segment.name, segment.bytes, segment.bytes.exact())),
         None => response,
+    }
+}
+
+/// The segment's name on it, where there is room.
+fn label(ui: &Ui, area: Rect, segment: &Segment) {
+    let palette = theme::palette(ui);
+    let on_surface = theme::contrast(palette.surface, segment.color) > theme::contrast(palette.ink, segment.color);
+    let color = if on_surface { palette.surface } else { palette.ink };
+    let font = theme::small_mono().resolve(ui.style());
+    let galley = ui.painter().layout_no_wrap(segment.name.clone(), font, color);
+    let legible = theme::contrast(color, segment.color) >= 4.5;
+    if legible && !segment.hatched && galley.size().x + 12.0 <= area.width() {
+        ui.painter().galley(area.center() - galley.size() / 2.0, galley, color);
     }
 }
 

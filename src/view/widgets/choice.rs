@@ -21,7 +21,7 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, chosen: T, option
 }
 
 fn segment(ui: &mut Ui, palette: &theme::Palette, name: &str, words: &str, on: bool) -> Response {
-    let text = RichText::new(words).color(if on { palette.on_accent } else { palette.ink });
+    let text = RichText::new(words).color(if on { palette.accent } else { palette.ink });
     let galley = egui::WidgetText::from(text).into_galley(ui, Some(egui::TextWrapMode::Extend), f32::INFINITY, egui::TextStyle::Button);
     let size = vec2((galley.size().x + 24.0).max(44.0), theme::CONTROL);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
@@ -29,14 +29,13 @@ fn segment(ui: &mut Ui, palette: &theme::Palette, name: &str, words: &str, on: b
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, on, format!("{name} {words}")));
     if ui.is_rect_visible(rect) {
         let fill = match (on, response.hovered()) {
-            (true, _) => palette.accent,
+            (true, _) => palette.selected(),
             (false, true) => palette.control_hovered(),
             (false, false) => palette.control(),
         };
         ui.painter().rect_filled(rect, theme::CORNER, fill);
         if response.has_focus() {
-            let stroke = if on { egui::Stroke::new(2.0, palette.ink) } else { theme::focus(ui) };
-            ui.painter().rect_stroke(rect, theme::CORNER, stroke, StrokeKind::Inside);
+            ui.painter().rect_stroke(rect, theme::CORNER, theme::focus(ui), StrokeKind::Inside);
         }
         let place = rect.center() - galley.size() / 2.0;
         ui.painter().galley(place, galley, palette.ink);

@@ -17,5 +17,6 @@ pub use progress::progress;
 pub use slider::{Scale, slider, snap_to_power_of_two};
 pub use slot::slot;
 pub use text::{
-    column, field, heading, help, icon, ink_label, mono, note, number, page_title, paint_icon, row_fact, section, shortened, small, term,
+    cell, column, field, heading, help, icon, ink_label, lead, mono, note, number, page_title, paint_icon, row_fact, section, shortened,
+    small, term,
 };

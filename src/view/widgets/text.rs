@@ -65,6 +65,7 @@ pub fn paint_icon(ui: &Ui, rect: egui::Rect, icon: Icon, color: Color32, size: f
 }
 
 /// Help on hover and, for what takes the keyboard, on focus: the glossary's sentence for `term`.
+#[expect(clippy::must_use_candidate, reason = "the help is the point, the response a convenience")]
 pub fn help(response: Response, term: &str) -> Response {
     let Some(sentence) = glossary::explain(term) else { return response };
     if response.has_focus() && !response.hovered() {
@@ -115,6 +116,22 @@ pub fn shortened(name: &str, most: usize) -> String {
     let head: String = name.chars().take(most - end - 1).collect();
     let tail: String = name.chars().skip(length - end).collect();
     format!("{head}…{tail}")
+}
+
+/// Draws into a place that was allocated before, without moving what comes next.
+pub fn cell(ui: &mut Ui, place: egui::Rect, layout: Layout, contents: impl FnOnce(&mut Ui)) {
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(layout));
+    child.shrink_clip_rect(place.expand2(vec2(2.0, 2.0)));
+    child.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
+    contents(&mut child);
+}
+
+/// Words in a column of their own, this wide.
+pub fn lead(ui: &mut Ui, width: f32, words: &str) {
+    let (place, _) = ui.allocate_exact_size(vec2(width, theme::ROW), Sense::hover());
+    cell(ui, place, Layout::left_to_right(Align::Center), |ui| {
+        term(ui, words);
+    });
 }
 
 /// A column in the middle of the page, at most `widest`, with at least 24 points at both sides.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 pub mod gguf_writer;
 pub mod loaded;
 pub mod oracle;
+pub mod scene;
 pub mod server;
+pub mod stage;
 pub mod starter;
 pub mod tiny_llama;
 

@@ -1,5 +1,6 @@
 //! A llama's forward pass in F64, written from its definition and for nothing but to be compared with: no cache, no blocks, no code of
 //! Ponder's. It reads the values that [`TinyLlama`] stored, not the file.
+#![expect(clippy::cast_precision_loss, reason = "widths and positions are small")]
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
@@ -7,6 +8,7 @@ use std::f64::consts::PI;
 use super::tiny_llama::{N_VOCAB, Stored, TinyLlama};
 
 /// The model and, for tests of the tests, ways to be wrong.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mistake of its own")]
 pub struct Oracle {
     llama: TinyLlama,
     weights: BTreeMap<String, Vec<f64>>,
@@ -53,7 +55,8 @@ impl Oracle {
     }
 
     fn attention(&self, layer: u64, stream: &mut [Vec<f64>]) {
-        let [width, n_heads, n_kv] = [self.llama.head_dim(), self.llama.n_heads, self.llama.n_kv_heads].map(|n| usize::try_from(n).unwrap());
+        let [width, n_heads, n_kv] =
+            [self.llama.head_dim(), self.llama.n_heads, self.llama.n_kv_heads].map(|n| usize::try_from(n).unwrap());
         let project = |part: &str, x: &[f64]| {
             let mut y = product(&self.weights[&format!("blk.{layer}.{part}.weight")], x);
             if let Some(bias) = self.weights.get(&format!("blk.{layer}.{part}.bias")).filter(|_| self.use_biases) {
