@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+pub mod fold;
 pub mod gguf_writer;
 pub mod scene;
 pub mod server;
