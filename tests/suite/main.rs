@@ -24,3 +24,4 @@ mod template;
 mod theme;
 mod tokenizer;
 mod views;
+mod worker;
