@@ -78,6 +78,7 @@ pub enum Error {
 
 impl Error {
     /// The file could not be opened or read.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over the system's error")]
     pub fn open(path: &Path, reason: impl ToString) -> Self {
         Self::Open { path: path.to_owned(), reason: reason.to_string() }
     }
@@ -93,13 +94,8 @@ impl Error {
     }
 
     /// Chats or settings could not be read or written.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over the system's error")]
     pub fn store(path: &Path, reason: impl ToString) -> Self {
         Self::Store { path: path.to_owned(), reason: reason.to_string() }
-    }
-}
-
-impl From<candle_core::Error> for Error {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Engine(error.to_string())
     }
 }

@@ -3,6 +3,7 @@
 //! Commands are verbs, events are facts. Each order ends in exactly one [`Event::Done`]; no step of it follows. The state never sees
 //! the worker and the worker never sees the state: both see this.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::inspect::Model;
 use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
+use crate::library::summary::Summary;
 use crate::memory::Parts;
 use crate::memory::history::Sample;
 use crate::memory::plan::Plan;
@@ -40,10 +42,12 @@ pub struct Order {
 pub enum Command {
     /// Read a file's header. Inspect lane.
     Inspect(PathBuf),
-    /// Look for models on this disk. Inspect lane.
+    /// Look for models on this disk. Scan lane.
     Scan {
         /// Folders to search beside the usual ones.
         folders: Vec<PathBuf>,
+        /// Files whose headers are read too.
+        recent: Vec<PathBuf>,
     },
     /// Ask for a file with the system's dialog. A lane of its own.
     Pick,
@@ -187,7 +191,12 @@ pub enum Outcome {
     /// The header was read.
     Inspected(Arc<Model>),
     /// Models on this disk.
-    Scanned(Vec<Found>),
+    Scanned {
+        /// The models.
+        found: Vec<Found>,
+        /// What their headers say, and those of the recent files.
+        summaries: BTreeMap<PathBuf, Summary>,
+    },
     /// The file chosen in the dialog; `None` if it was closed.
     Picked(Option<PathBuf>),
     /// Whether the desktop asks for dark windows; `None` where it does not say.
@@ -227,6 +236,8 @@ pub struct Receipt {
     pub charged: Parts,
     /// What the allocator counted in the engine's scope beyond what was there before; `None` without the counting allocator.
     pub counted: Option<Bytes>,
+    /// What the allocator counted while the tokenizer was built, outside that scope; `None` without the counting allocator.
+    pub tokenizer: Option<Bytes>,
     /// Seconds it took.
     pub seconds: f64,
     /// Tokens the context can hold.
@@ -235,4 +246,18 @@ pub struct Receipt {
     pub threads: usize,
     /// Whether the file's chat template works; the error says why not.
     pub template: Result<(), Error>,
+}
+
+impl Receipt {
+    /// What of the plan is due now: weights and tokenizer. The cache grows with the conversation, activations come with the first token.
+    #[must_use]
+    pub fn promised(&self) -> Parts {
+        Parts { weights: self.planned.weights, kv_cache: Some(Bytes(0)), tokenizer: self.planned.tokenizer, ..Parts::default() }
+    }
+
+    /// What the load took: weights and cache as they were charged, the tokenizer as it was counted.
+    #[must_use]
+    pub fn took(&self) -> Parts {
+        Parts { weights: self.charged.weights, kv_cache: self.charged.kv_cache, tokenizer: self.tokenizer, ..Parts::default() }
+    }
 }

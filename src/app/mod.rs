@@ -154,20 +154,12 @@ impl App {
             self.perform(Action::SetWindow(window));
         }
     }
-
-    fn dropped(&mut self, ctx: &egui::Context) {
-        let files: Vec<PathBuf> = ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
-        if let Some(path) = files.into_iter().next() {
-            self.perform(Action::Open { path, load: false });
-        }
-    }
 }
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.state.now = now();
         self.drain();
-        self.dropped(ctx);
         self.remember_window(ctx);
         self.autosave(ctx);
         self.appearance(ctx);

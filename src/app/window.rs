@@ -8,13 +8,23 @@ use eframe::{NativeOptions, wgpu};
 use egui::ViewportBuilder;
 
 use super::{App, Start};
-use crate::cli::args::Renderer;
 use crate::error::{Error, Result};
 use crate::library::Folders;
 use crate::store::settings::Settings;
 
 /// Also the name of the desktop file.
 const APP_ID: &str = "ponder";
+
+/// How the window is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Renderer {
+    /// wgpu, or glow where that fails.
+    Auto,
+    /// Vulkan, Metal, DX12 or GLES through wgpu.
+    Wgpu,
+    /// OpenGL through glow.
+    Glow,
+}
 
 /// Opens the window and returns when it is closed.
 ///
@@ -73,8 +83,11 @@ fn run(folders: &Folders, start: &Start, renderer: eframe::Renderer, marker: &Ma
 }
 
 fn viewport(settings: &Settings) -> ViewportBuilder {
-    let mut builder =
-        ViewportBuilder::default().with_app_id(APP_ID).with_title("Ponder").with_min_inner_size([720.0, 480.0]).with_inner_size([1280.0, 800.0]);
+    let mut builder = ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Ponder")
+        .with_min_inner_size([720.0, 480.0])
+        .with_inner_size([1280.0, 800.0]);
     if let Some(window) = settings.window {
         let (width, height) = (window.width.clamp(720.0, 8192.0), window.height.clamp(480.0, 8192.0));
         builder = builder.with_inner_size([width, height]).with_maximized(window.maximized);

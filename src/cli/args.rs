@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::app::window::Renderer;
 use crate::memory::plan::KvDtype;
 
 /// Runs local AI models and lets you look inside them.
@@ -21,17 +22,6 @@ pub struct Cli {
     /// What to do without a window.
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// See [`Cli::renderer`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Renderer {
-    /// wgpu, or glow where that fails.
-    Auto,
-    /// Vulkan, Metal, DX12 or GLES through wgpu.
-    Wgpu,
-    /// OpenGL through glow.
-    Glow,
 }
 
 /// The headless commands.
@@ -97,6 +87,7 @@ impl From<Kv> for KvDtype {
 /// `ponder inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
 }
@@ -104,6 +95,7 @@ pub struct Inspect {
 /// `ponder plan`
 #[derive(Debug, Args)]
 pub struct Plan {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
     /// Tokens the context can hold; what the model was trained for, up to 8,192, by default.
@@ -117,8 +109,10 @@ pub struct Plan {
 /// `ponder run`
 #[derive(Debug, Args)]
 pub struct Run {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// What to say to the model.
@@ -165,6 +159,7 @@ pub struct Run {
 /// `ponder tokenize`
 #[derive(Debug, Args)]
 pub struct Tokenize {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
     /// A file with the text, UTF-8.
@@ -178,8 +173,10 @@ pub struct Tokenize {
 /// `ponder logits`
 #[derive(Debug, Args)]
 pub struct Logits {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// Token ids, separated by commas.
@@ -205,8 +202,10 @@ pub struct Logits {
 /// `ponder bench`
 #[derive(Debug, Args)]
 pub struct Bench {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// Tokens of the prompt.
@@ -226,8 +225,10 @@ pub struct Bench {
 /// `ponder perplexity`
 #[derive(Debug, Args)]
 pub struct Perplexity {
+    /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+    /// How to run it.
     #[command(flatten)]
     pub running: Running,
     /// A file with the text, UTF-8.

@@ -88,6 +88,10 @@ impl Here {
     }
 }
 
+/// Runs the command.
+///
+/// # Errors
+/// A file that is no model file, or cannot be read.
 pub fn run(args: &Args) -> Result<()> {
     let model = prepare::open(&args.target.file)?;
     let here = Here::of(&model, &prepare::machine());

@@ -1,4 +1,4 @@
-//! Writes F32 matrices as NumPy's `.npy`, version 1.0 (NumPy Enhancement Proposal 1), row by row.
+//! Writes F32 matrices as `.npy`, version 1.0 (NEP 1), row by row.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};

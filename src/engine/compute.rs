@@ -11,15 +11,13 @@ use crate::error::Result;
 use crate::kernels::attention::Heads;
 use crate::kernels::weight::{Vector, Weight};
 
-/// An arithmetic.
+/// An arithmetic. Every call fails only where the arithmetic itself does.
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Compute {
     /// Activations, `[l, width]`.
     type Tensor;
 
     /// Rows of the table, one per token: `[l, cols]`.
-    ///
-    /// # Errors
-    /// Every call fails only where the arithmetic itself does.
     fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Self::Tensor>;
     /// `x · wᵀ + bias`: `[l, cols] → [l, rows]`.
     fn linear(&mut self, x: &Self::Tensor, w: &Weight, bias: Option<&Vector>) -> Result<Self::Tensor>;

@@ -129,8 +129,7 @@ impl Compute for Reference {
         let (keys, values) = (by_head(&keys)?, by_head(&values)?);
         let queries = q.reshape((l, n_heads, head_dim))?.transpose(0, 1)?.contiguous()?;
         let queries = queries.reshape((n_kv_heads, n_heads / n_kv_heads * l, head_dim))?;
-        let mask: Vec<f32> =
-            (0..l).flat_map(|i| (0..len).map(move |j| if j <= start + i { 0.0 } else { f32::NEG_INFINITY })).collect();
+        let mask: Vec<f32> = (0..l).flat_map(|i| (0..len).map(move |j| if j <= start + i { 0.0 } else { f32::NEG_INFINITY })).collect();
         let mask = Tensor::from_vec(mask, (1, 1, l, len), &Device::Cpu)?;
         #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
         let scale = 1.0 / (head_dim as f64).sqrt();

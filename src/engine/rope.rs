@@ -39,7 +39,11 @@ impl Rope {
 
     /// The rotation of `l` positions from `start` on.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "positions are below 2^53; F32 is what is rotated with")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "positions are below 2^53; F32 is what is rotated with"
+    )]
     pub fn rotation(&self, start: usize, l: usize) -> Rotation {
         let pairs = self.frequencies.len();
         let (mut cos, mut sin) = (Vec::with_capacity(l * pairs), Vec::with_capacity(l * pairs));

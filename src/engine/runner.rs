@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::cache::KvCache;
+use super::compute::Compute;
 use super::decoder::{Decoder, Want};
 use super::fast::Fast;
 use super::reference::Reference;
-use super::compute::Compute;
 use super::weights::Weights;
 use crate::error::Result;
 use crate::inspect::Model;
@@ -39,13 +39,7 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Weights::read`].
-    pub fn load(
-        model: &Model,
-        choice: Choice,
-        pool: Arc<Pool>,
-        ledger: &Ledger,
-        progress: &mut dyn FnMut(Bytes) -> bool,
-    ) -> Result<Self> {
+    pub fn load(model: &Model, choice: Choice, pool: Arc<Pool>, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
         let _scope = EngineScope::enter();
         let spec = model.spec.clone()?;
         model.file.check_unchanged()?;

@@ -110,7 +110,7 @@ impl Sampler {
         }
         let mut logits = logits.to_vec();
         let Sampling { repeat_penalty, repeat_window, min_p, temperature, .. } = self.settings;
-        if repeat_penalty != 1.0 {
+        if (repeat_penalty - 1.0).abs() > f32::EPSILON {
             penalize(&mut logits, repeat_penalty, &tokens[tokens.len().saturating_sub(repeat_window)..]);
         }
         if min_p > 0.0 && temperature > 0.0 {

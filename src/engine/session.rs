@@ -140,7 +140,8 @@ pub fn charged_to_engine(charged: &Parts) -> Bytes {
 /// The file's template, or why there is none that works.
 fn template_of(tokenizer: &Tokenizer) -> Result<ChatTemplate> {
     ChatTemplate::of(tokenizer.vocabulary()).unwrap_or_else(|| {
-        let text = "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
+        let text =
+            "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
         Err(Error::Engine(text.into()))
     })
 }

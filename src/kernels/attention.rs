@@ -141,7 +141,9 @@ fn attend_head<T: KvValue>(
                     maxima[state] = highest;
                     sums[state] *= kept;
                     if kept < 1.0 {
-                        sum.iter_mut().for_each(|v| *v *= kept);
+                        for v in sum.iter_mut() {
+                            *v *= kept;
+                        }
                     }
                     for (score, value) in scores[..seen].iter().zip(value_tile.chunks(head_dim)) {
                         let weight = (score - highest).exp();

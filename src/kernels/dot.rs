@@ -1,6 +1,6 @@
 //! Dot products of one row of weights with a few rows of rounded activations.
 //!
-//! candle's block dots are the default. Where they are scalar and a common file needs them (Q4_1), an AVX2 version is chosen at run
+//! candle's block dots are the default. Where they are scalar and a common file needs them (`Q4_1`), an AVX2 version is chosen at run
 //! time; the sums are the same up to their order.
 #![expect(unsafe_code, reason = "vector instructions, and candle's blocks read field by field")]
 
@@ -41,14 +41,15 @@ impl RowDot for BlockQ4_1 {
     }
 }
 
-/// Q4_1 × Q8_1: a block's sum is `d_w · d_x · Σ(q_w · q_x) + m_w · s_x`, where `s_x` is the sum of the activations.
+/// `Q4_1` × `Q8_1`: a block's sum is `d_w · d_x · Σ(q_w · q_x) + m_w · s_x`, where `s_x` is the sum of the activations.
 #[cfg(target_arch = "x86_64")]
+#[expect(clippy::cast_ptr_alignment, reason = "the loads are the unaligned ones")]
 mod q4_1 {
     use std::arch::x86_64::{
-        __m128i, __m256, __m256i, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_srli_epi16, _mm256_and_si256,
-        _mm256_castps256_ps128, _mm256_cvtepi32_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-        _mm256_maddubs_epi16, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm_add_ps,
-        _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps, _mm_shuffle_ps,
+        __m128i, __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehl_ps,
+        _mm_shuffle_ps, _mm_srli_epi16, _mm256_and_si256, _mm256_castps256_ps128, _mm256_cvtepi32_ps, _mm256_extractf128_ps,
+        _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set_m128i, _mm256_set1_epi8,
+        _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps,
     };
 
     use candle_core::quantized::k_quants::{BlockQ4_1, BlockQ8_1};
@@ -81,7 +82,10 @@ mod q4_1 {
     pub unsafe fn dots_avx2(w: &[BlockQ4_1], x: &[BlockQ8_1], out: &mut [f32]) {
         // SAFETY: candle's blocks are repr(C) with exactly these fields, of the same size and alignment (asserted above).
         let (w, x) = unsafe {
-            (std::slice::from_raw_parts(w.as_ptr().cast::<Weights>(), w.len()), std::slice::from_raw_parts(x.as_ptr().cast::<Activations>(), x.len()))
+            (
+                std::slice::from_raw_parts(w.as_ptr().cast::<Weights>(), w.len()),
+                std::slice::from_raw_parts(x.as_ptr().cast::<Activations>(), x.len()),
+            )
         };
         let row = w.len();
         let mut groups = out.chunks_exact_mut(TOGETHER);

@@ -18,6 +18,9 @@ pub struct Pool {
 
 impl Pool {
     /// A pool of `threads` threads, at least one.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
     pub fn new(threads: usize) -> Result<Self> {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))

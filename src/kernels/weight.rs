@@ -87,12 +87,7 @@ impl Weight {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a type without a kernel, [`Error::Format`] for data that is not there, [`Error::Cancelled`].
-    pub fn read(
-        file: &ModelFile,
-        tensor: &TensorInfo,
-        ledger: &Ledger,
-        progress: &mut dyn FnMut(Bytes) -> bool,
-    ) -> Result<Self> {
+    pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
         if let Some(problem) = &tensor.problem {
             return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), "readable data", problem.clone()));
         }
@@ -100,7 +95,7 @@ impl Weight {
             return Err(Error::unsupported(tensor.name.clone(), "it is larger than this processor can address"));
         };
         let elements = rows.saturating_mul(cols);
-        let mut blocks: Box<dyn Rows> = match tensor.dtype {
+        let mut packed: Box<dyn Rows> = match tensor.dtype {
             DType::F32 => empty::<f32>(elements),
             DType::F16 => empty::<f16>(elements),
             DType::BF16 => empty::<bf16>(elements),
@@ -116,21 +111,22 @@ impl Weight {
             DType::Q6K => empty::<BlockQ6K>(elements),
             other => return Err(no_kernel(tensor, other)),
         };
-        let buffer = blocks.bytes_mut();
-        let bytes = Bytes(buffer.len() as u64);
+        let bytes = Bytes(packed.bytes_mut().len() as u64);
         if bytes != tensor.bytes {
             let place = format!("tensor `{}`", tensor.name);
             return Err(Error::format(&file.path, place, format!("{} bytes for its shape", bytes.0), format!("{}", tensor.bytes.0)));
         }
+        // Charged before it is filled: a large tensor is there while it is being read.
+        let mut blocks = ledger.pay_as(Part::Weights, bytes, packed);
         let mut at = 0;
-        for piece in buffer.chunks_mut(READ_STEP) {
+        for piece in blocks.bytes_mut().chunks_mut(READ_STEP) {
             file.read_into(tensor, at, piece)?;
             at += piece.len() as u64;
             if !progress(Bytes(piece.len() as u64)) {
                 return Err(Error::Cancelled);
             }
         }
-        Ok(Self { dtype: tensor.dtype, rows, cols, blocks: ledger.pay_as(Part::Weights, bytes, blocks) })
+        Ok(Self { dtype: tensor.dtype, rows, cols, blocks })
     }
 
     /// Output features.

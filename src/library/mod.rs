@@ -16,6 +16,7 @@ mod pip;
 pub mod places;
 pub mod scan;
 pub mod starter;
+pub mod summary;
 mod wheel;
 
 pub use download::{Download, Progress, Source, Stage, describe};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::probe::Machine;
 use super::{Part, Parts};
 use crate::error::{Error, Result};
-use crate::inspect::{Model, passport};
 use crate::inspect::spec::ModelSpec;
+use crate::inspect::{Model, passport};
 use crate::kernels::precision;
 use crate::units::Bytes;
 
@@ -125,19 +125,31 @@ pub fn plan(model: &Model, choice: Choice, machine: &Machine) -> Result<Plan> {
     let choice = Choice { context: choice.context.max(1), ..choice };
     let parts = parts(model, spec, choice);
     let (total, peak) = (total(&parts), peak(&parts));
-    let available = machine.available;
-    let fit = if peak.0 <= available.0 / 10 * 9 {
-        Fit::Fits
-    } else if peak <= available {
-        Fit::Tight
-    } else if peak <= machine.total {
-        Fit::Exceeds
-    } else {
-        Fit::Impossible
-    };
+    let (available, fit) = (machine.available, fit(peak, machine));
     let blame = Part::ALL.into_iter().max_by_key(|&part| parts.get(part)).unwrap_or(Part::Weights);
     let max_context = longest(model, spec, choice, available);
     Ok(Plan { choice, parts, total, peak, available, fit, blame, max_context })
+}
+
+/// The choice a file is opened with: the model's own context up to 8,192.
+#[must_use]
+pub fn first_choice(model: &Model, threads: usize) -> Choice {
+    let trained = model.spec.as_ref().map_or(KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
+    Choice { context: trained.min(8_192), kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads }
+}
+
+/// Whether a peak fits the machine.
+#[must_use]
+pub const fn fit(peak: Bytes, machine: &Machine) -> Fit {
+    if peak.0 <= machine.available.0 / 10 * 9 {
+        Fit::Fits
+    } else if peak.0 <= machine.available.0 {
+        Fit::Tight
+    } else if peak.0 <= machine.total.0 {
+        Fit::Exceeds
+    } else {
+        Fit::Impossible
+    }
 }
 
 /// The parts at some forty contexts up to `max_context`, for the curve. Empty for a file that cannot run.

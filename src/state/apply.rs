@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Action, Loaded, Opened, Page, Phase, Slot, State, Tone};
 use crate::error::Error;
 use crate::inspect::Model;
+use crate::library::summary::Summary;
 use crate::memory::plan::{self, Fit};
 use crate::message::{Event, JobId, Outcome, Receipt, Restored, Step};
 use crate::store::settings::Settings;
@@ -80,11 +81,14 @@ impl State {
             return self.fetched(outcome);
         }
         if self.restored.waits_for(job) {
-            return self.take_over(outcome);
+            return Some(self.take_over(outcome));
         }
         if self.found.waits_for(job) {
             self.found = match outcome {
-                Ok(Outcome::Scanned(found)) => Slot::Ready(found),
+                Ok(Outcome::Scanned { found, summaries }) => {
+                    self.summaries = summaries;
+                    Slot::Ready(found)
+                }
                 Ok(_) => Slot::Empty,
                 Err(error) => Slot::Failed(error),
             };
@@ -132,6 +136,7 @@ impl State {
                 let plan = plan::plan(&model, self.first_choice(&model), &self.planning_machine());
                 let fits = plan.as_ref().is_ok_and(|plan| matches!(plan.fit, Fit::Fits | Fit::Tight));
                 self.remember(model.file.path.clone());
+                self.summaries.insert(model.file.path.clone(), Summary::of(&model));
                 self.opened = Slot::Ready(Opened { model, plan });
                 (load && fits).then_some(Action::Load { anyway: false })
             }
@@ -162,12 +167,11 @@ impl State {
                     self.page = Page::Chat;
                 }
             }
-            (Err(Error::Cancelled), _) => self.loading = Slot::Empty,
-            (Err(error), _) => {
+            (Err(error), _) if error != Error::Cancelled => {
                 self.tell(Some(error.clone()));
                 self.loading = Slot::Failed(error);
             }
-            (Ok(_), _) => self.loading = Slot::Empty,
+            (Ok(_) | Err(_), _) => self.loading = Slot::Empty,
         }
         None
     }
@@ -197,7 +201,7 @@ impl State {
         }
     }
 
-    fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
+    fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Action {
         match outcome {
             Ok(Outcome::Restored(restored)) => {
                 let Restored { chats, settings, problems } = *restored;
@@ -216,7 +220,7 @@ impl State {
                 self.restored = Slot::Ready(());
             }
         }
-        Some(Action::Scan)
+        Action::Scan
     }
 
     /// What was changed since the window opened stays; the rest is as it was on disk.

@@ -82,8 +82,7 @@ impl Chats {
         }
         self.made += 1;
         let id = ChatId(format!("{now:013}-{}-{}", std::process::id(), self.made));
-        let chat =
-            Chat { id, title: String::new(), changed: now, mode, system, sampling, draft: String::new(), turns: Vec::new() };
+        let chat = Chat { id, title: String::new(), changed: now, mode, system, sampling, draft: String::new(), turns: Vec::new() };
         self.list.insert(0, chat);
         self.current = 0;
     }

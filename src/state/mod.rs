@@ -12,7 +12,7 @@ pub mod perform;
 mod saving;
 pub mod slot;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use crate::engine::prompt::Prompt;
 use crate::inspect::Model;
 use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
+use crate::library::summary::Summary;
 use crate::memory::history::History;
 use crate::memory::plan::{self, Choice, Plan};
 use crate::memory::probe::Machine;
@@ -132,6 +133,8 @@ pub struct State {
     pub prompt: PromptView,
     /// Models on this disk.
     pub found: Slot<Vec<Found>>,
+    /// What the headers of found and recent files say.
+    pub summaries: BTreeMap<PathBuf, Summary>,
     /// The starter model's download.
     pub starter: Slot<PathBuf, Option<FetchProgress>>,
     /// The live memory.
@@ -179,6 +182,7 @@ impl State {
             fallback_template: false,
             prompt: Slot::Empty,
             found: Slot::Empty,
+            summaries: BTreeMap::new(),
             starter: Slot::Empty,
             memory: History::default(),
             settings: Settings::default(),
@@ -265,13 +269,7 @@ impl State {
 
     /// The choice a file is opened with: the model's own context up to 8,192, as far as it fits.
     fn first_choice(&self, model: &Model) -> Choice {
-        let trained = model.spec.as_ref().map_or(plan::KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
-        let choice = Choice {
-            context: trained.min(8_192),
-            kv: plan::KvDtype::F16,
-            arithmetic: plan::Arithmetic::Fast,
-            threads: self.threads(),
-        };
+        let choice = plan::first_choice(model, self.threads());
         match plan::plan(model, choice, &self.planning_machine()) {
             Ok(plan) if plan.max_context >= plan::KV_BLOCK_TOKENS => Choice { context: choice.context.min(plan.max_context), ..choice },
             _ => choice,

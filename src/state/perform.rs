@@ -19,7 +19,7 @@ impl State {
         match action {
             Action::Go(page) => self.page = page,
             Action::Pick => return self.pick(),
-            Action::Open { path, load } => return self.open(path, load),
+            Action::Open { path, load } => return Some(self.open(path, load)),
             Action::Scan => return self.scan(),
             Action::GetStarter => return self.get_starter(),
             Action::CancelFetch => return self.stop(self.starter.job()),
@@ -30,7 +30,7 @@ impl State {
             Action::Unload => return self.unload(),
             Action::NewChat | Action::OpenChat(_) | Action::DeleteChat(_) | Action::UndoDelete => return self.switch_chat(action),
             Action::RenameChat(id, title) => {
-                self.chats.edit(&id, self.now, |chat| chat.title = title.trim().to_owned());
+                self.chats.edit(&id, self.now, |chat| title.trim().clone_into(&mut chat.title));
             }
             Action::Draft(text) => self.edit_current(|chat| chat.draft = text),
             Action::SetSystem(text) => self.edit_current(|chat| chat.system = text),
@@ -132,7 +132,7 @@ impl State {
         Some(order)
     }
 
-    fn open(&mut self, path: PathBuf, load: bool) -> Option<Order> {
+    fn open(&mut self, path: PathBuf, load: bool) -> Order {
         let order = self.order(Command::Inspect(path.clone()));
         self.opened = Slot::Busy { job: order.job, progress: path };
         self.load_when_open = load;
@@ -140,7 +140,7 @@ impl State {
             self.loading = Slot::Empty;
         }
         self.page = Page::Model;
-        Some(order)
+        order
     }
 
     /// Notes a file at the head of the recent ones.
@@ -157,7 +157,7 @@ impl State {
         if self.scan_again {
             return None;
         }
-        let order = self.order(Command::Scan { folders: self.settings.model_folders.clone() });
+        let order = self.order(Command::Scan { folders: self.settings.model_folders.clone(), recent: self.settings.recent.clone() });
         self.found = Slot::Busy { job: order.job, progress: () };
         Some(order)
     }

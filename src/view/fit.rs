@@ -3,6 +3,7 @@
 use egui::{Response, RichText, Ui};
 
 use super::theme;
+use crate::library::summary::Summary;
 use crate::memory::plan::{Fit, Plan, rule_of_thumb};
 use crate::memory::probe::Machine;
 use crate::units::Bytes;
@@ -34,7 +35,22 @@ pub fn words(plan: &Plan) -> String {
     }
 }
 
-/// A guess for a file that was not opened yet, by its size alone, and in words with an "≈".
+/// The verdict for a file in a list, by the plan for its header.
+#[must_use]
+pub fn planned(summary: &Summary, machine: &Machine) -> (Fit, String) {
+    let Some(needs) = summary.needs else { return (Fit::Impossible, "can't run here yet".to_owned()) };
+    let fit = needs.fit(machine);
+    let words = match fit {
+        Fit::Fits => "fits".to_owned(),
+        Fit::Tight if needs.first > machine.available => "fits with a shorter context".to_owned(),
+        Fit::Tight => "tight".to_owned(),
+        Fit::Exceeds => format!("needs {}, free {}", needs.least, machine.available),
+        Fit::Impossible => format!("needs {}, has {}", needs.least, machine.total),
+    };
+    (fit, words)
+}
+
+/// A guess for a file whose header was not read, by its size alone, and in words with an "≈".
 #[must_use]
 pub fn guess(file: Bytes, machine: &Machine) -> (Fit, String) {
     let need = rule_of_thumb(file);

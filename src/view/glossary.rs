@@ -19,7 +19,7 @@ pub const TERMS: &[(&str, &str)] = &[
     ("end of turn", "The model gave the token that says: I have finished."),
     ("f16", "Numbers of 16 bits: half the memory of F32 with about three exact digits."),
     ("f32", "Numbers of 32 bits: about seven exact digits."),
-    ("feed-forward", "How many numbers a layer spreads a token into before it condenses them again."),
+    ("feed-forward", "The half of a layer that spreads each token out over many numbers, its width, and condenses them again."),
     ("gguf", "A file format that holds a model's weights and everything needed to run it."),
     ("greedy", "Always take the most probable token, so that the same question gives the same answer."),
     ("head", "One of several parts of a layer that each look at earlier tokens in their own way."),

@@ -5,6 +5,7 @@ use std::path::Path;
 use egui::{Align, Layout, Rect, Response, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::{fit, icons, theme, widgets};
+use crate::memory::plan::Fit;
 use crate::state::State;
 use crate::units::Bytes;
 
@@ -17,6 +18,8 @@ pub struct Known {
     pub storage: String,
     /// Its size, where it is known.
     pub bytes: Option<Bytes>,
+    /// Whether it fits, and in words.
+    pub verdict: Option<(Fit, String)>,
 }
 
 /// What is known of the file at `path`.
@@ -27,8 +30,15 @@ pub fn known(path: &Path, state: &State) -> Known {
     let opened = state.opened.ready().filter(|opened| opened.model.file.path == path).map(|opened| &opened.model.file);
     let bytes = found.map(|found| found.bytes).or_else(|| opened.map(|file| file.bytes));
     let name = found.map_or_else(|| file.trim_end_matches(".gguf").to_owned(), |found| found.name.clone());
-    let storage = storage_in_name(&file).unwrap_or_default().to_owned();
-    Known { name, storage, bytes }
+    let summary = state.summaries.get(path);
+    let bytes = summary.map(|summary| summary.bytes).or(bytes);
+    let stated = summary.and_then(|summary| summary.quantization.clone());
+    let storage = stated.unwrap_or_else(|| storage_in_name(&file).unwrap_or_default().to_owned());
+    let verdict = match summary {
+        Some(summary) => Some(fit::planned(summary, &state.machine)),
+        None => bytes.map(|bytes| fit::guess(bytes, &state.machine)),
+    };
+    Known { name, storage, bytes, verdict }
 }
 
 /// The storage type that a file's name ends in, as publishers write it: `Q4_K_M`, `IQ3_XS`, `BF16`.
@@ -51,10 +61,11 @@ pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) 
         let narrow = rect.width() < 620.0;
         let verdict = if narrow { 40.0 } else { 216.0 };
         let mut right = rect.right() - 12.0;
-        if let Some(bytes) = known.bytes {
-            let (fits, words) = fit::guess(bytes, &state.machine);
-            let words = if narrow { "" } else { &words };
-            cell(ui, right - verdict, verdict, rect, Layout::left_to_right(Align::Center), |ui| fit::verdict(ui, fits, words));
+        if let Some((fits, words)) = &known.verdict {
+            let shown = if narrow { "" } else { words };
+            cell(ui, right - verdict, verdict, rect, Layout::left_to_right(Align::Center), |ui| {
+                fit::verdict(ui, *fits, shown).on_hover_text(words)
+            });
         }
         right -= verdict + 16.0;
         if let Some(bytes) = known.bytes {

@@ -1,6 +1,6 @@
 //! The keys of the app: one table that the app listens to and that `?` shows.
 
-use egui::{Key, KeyboardShortcut, Modifiers, RichText, Ui};
+use egui::{Frame, Key, KeyboardShortcut, ModifierNames, Modifiers, RichText, Ui};
 
 use super::{theme, widgets};
 use crate::state::{Action, Page, State};
@@ -109,13 +109,14 @@ pub fn action(does: Does, state: &State) -> Option<Action> {
 #[must_use]
 pub fn written(ui: &Ui, does: Does) -> String {
     let row = TABLE.iter().find(|shortcut| shortcut.does == does);
-    row.map_or_else(String::new, |row| ui.ctx().format_shortcut(&row.keys[0]))
+    row.map_or_else(String::new, |row| keys_written(ui, row.keys[0]))
 }
 
 /// The list of keys, over the page. Returns whether it is to be closed.
 #[must_use]
 pub fn list(ui: &Ui) -> bool {
-    let modal = egui::Modal::new(egui::Id::unique("shortcuts")).show(ui.ctx(), |ui| {
+    let frame = Frame::popup(ui.style()).inner_margin(16);
+    let modal = egui::Modal::new(egui::Id::unique("shortcuts")).frame(frame).show(ui.ctx(), |ui| {
         ui.set_width(420.0);
         let mut close = false;
         ui.horizontal(|ui| {
@@ -124,10 +125,10 @@ pub fn list(ui: &Ui) -> bool {
                 close = widgets::icon_button(ui, super::icons::CLOSE, "Close").clicked();
             });
         });
-        let height = ui.ctx().content_rect().height() - 140.0;
+        let height = ui.ctx().content_rect().height() - 160.0;
         egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             for shortcut in TABLE {
-                let keys: Vec<String> = shortcut.keys.iter().map(|keys| ui.ctx().format_shortcut(keys)).collect();
+                let keys: Vec<String> = shortcut.keys.iter().map(|&keys| keys_written(ui, keys)).collect();
                 key_row(ui, shortcut.words, &keys.join("  or  "));
             }
             for (keys, words) in ELSEWHERE {
@@ -137,6 +138,14 @@ pub fn list(ui: &Ui) -> bool {
         close
     });
     modal.inner || modal.should_close()
+}
+
+/// Keys as they are written on this system, signs as signs: `Ctrl+,`.
+fn keys_written(ui: &Ui, keys: KeyboardShortcut) -> String {
+    let is_mac = ui.ctx().os().is_mac();
+    let modifiers = ModifierNames::NAMES.format(&keys.modifiers, is_mac);
+    let key = keys.logical_key.symbol_or_name();
+    if modifiers.is_empty() { key.to_owned() } else { format!("{modifiers}+{key}") }
 }
 
 fn key_row(ui: &mut Ui, words: &str, keys: &str) {

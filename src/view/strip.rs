@@ -115,8 +115,9 @@ fn machine(ui: &mut Ui, state: &State) {
     ui.painter().rect_filled(rect, 2.0, theme::mix(palette.surface, palette.ink, 0.12));
     ui.painter().rect_filled(upto(used), 2.0, theme::mix(palette.surface, palette.ink, 0.38));
     ui.painter().rect_filled(upto(resident), 2.0, palette.ink);
+    let allocated = state.memory.latest().map_or(Bytes(0), |sample| sample.counted_total);
     response.on_hover_text(format!(
-        "This machine: {total}\nPonder resident: {resident}\nused in all: {used}\navailable: {}",
+        "This machine: {total}\nPonder, resident: {resident}\nPonder, allocated: {allocated}\nused in all: {used}\navailable: {}",
         state.machine.available
     ));
 }

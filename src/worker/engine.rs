@@ -81,6 +81,7 @@ impl EngineLane {
             planned: load.plan.parts,
             charged: session.charged(),
             counted,
+            tokenizer: session.counted().tokenizer,
             seconds: started.elapsed().as_secs_f64(),
             context: load.plan.choice.context,
             threads: load.plan.choice.threads,
@@ -130,12 +131,12 @@ impl EngineLane {
         result
     }
 
-    fn disturb(disturbance: Disturbance) -> Result<Outcome> {
+    fn disturb(disturbance: Disturbance) -> Outcome {
         match disturbance {
             Disturbance::Panic => std::panic::panic_any("disturbed on purpose"),
             Disturbance::Hold(time) => std::thread::sleep(time),
         }
-        Ok(Outcome::Disturbed)
+        Outcome::Disturbed
     }
 }
 
@@ -160,7 +161,7 @@ impl Lane for EngineLane {
                 let go_on = || context.go_on();
                 self.session(model)?.prompt(&input, &go_on).map(Outcome::Prompt)
             }
-            Command::Disturb(disturbance) => Self::disturb(disturbance),
+            Command::Disturb(disturbance) => Ok(Self::disturb(disturbance)),
             other => Err(Error::Internal(format!("the engine lane cannot do {other:?}"))),
         }
     }

@@ -10,7 +10,11 @@ use crate::inspect::Model;
 use crate::library::Folders;
 use crate::library::places::Places;
 use crate::library::scan::find_models;
+use crate::library::summary::Summary;
 use crate::message::{Command, JobId, Order, Outcome};
+
+/// A header takes about a millisecond; beyond this many the list says less.
+const MOST_HEADERS: usize = 1_000;
 
 pub struct InspectLane {
     folders: Folders,
@@ -32,8 +36,15 @@ impl Lane for InspectLane {
     fn run(&mut self, order: Order, context: &Context<'_>) -> Result<Outcome> {
         match order.command {
             Command::Inspect(path) => Ok(Outcome::Inspected(Arc::new(Model::read(ModelFile::open(&path)?)))),
-            Command::Scan { folders } => {
-                Ok(Outcome::Scanned(find_models(&self.folders, &folders, &Places::from_process(), &context.stop)))
+            Command::Scan { folders, recent } => {
+                let found = find_models(&self.folders, &folders, &Places::from_process(), &context.stop);
+                let paths = recent.iter().chain(found.iter().map(|found| &found.path));
+                let summaries = paths
+                    .take_while(|_| context.go_on())
+                    .take(MOST_HEADERS)
+                    .filter_map(|path| Some((path.clone(), Summary::read(path).ok()?)))
+                    .collect();
+                Ok(Outcome::Scanned { found, summaries })
             }
             other => Err(Error::Internal(format!("the inspect lane cannot do {other:?}"))),
         }

@@ -1,8 +1,8 @@
 //! The only threads and channels: lanes that turn orders into events.
 //!
-//! The *engine lane* owns the model; the *inspect lane* owns none, so browsing neither waits for an answer nor stops one; the *store
-//! lane* writes chats and settings; the *net lane* downloads; the *dialog lane* waits for the system's file dialog. A *monitor* samples
-//! the memory while something runs. Nothing here knows the state or the screen.
+//! The *engine lane* owns the model; the *inspect lane* owns none, so browsing neither waits for an answer nor stops one; the *scan
+//! lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
+//! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod dialog;
 mod engine;
@@ -54,6 +54,7 @@ pub struct Worker {
 struct Lanes {
     engine: LaneSender<Order>,
     inspect: LaneSender<Order>,
+    scan: LaneSender<Order>,
     store: LaneSender<store::Task>,
     net: LaneSender<Order>,
     dialog: LaneSender<Order>,
@@ -78,9 +79,10 @@ impl Worker {
         let store = start.lane("store", store::StoreLane::new(folders.clone()))?;
         let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity))?;
         let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
+        let scan = start.lane("scan", inspect::InspectLane::new(folders.clone()))?;
         let net = start.lane("net", net::NetLane::new(folders))?;
         let dialog = start.lane("dialog", dialog::DialogLane)?;
-        let lanes = Lanes { engine, inspect, store, net, dialog, monitor };
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, monitor };
         Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, closing, threads })
     }
 
@@ -95,14 +97,13 @@ impl Worker {
         }
         self.stops.register(job);
         let taken = match order.command {
-            Command::Inspect(_) | Command::Scan { .. } => lanes.inspect.send(order).is_ok(),
+            Command::Inspect(_) => lanes.inspect.send(order).is_ok(),
+            Command::Scan { .. } => lanes.scan.send(order).is_ok(),
             Command::Pick | Command::AskTheme => lanes.dialog.send(order).is_ok(),
             Command::Fetch => lanes.net.send(order).is_ok(),
-            Command::Restore
-            | Command::SaveChat(_)
-            | Command::DeleteChat(_)
-            | Command::RestoreChat(_)
-            | Command::SaveSettings(_) => lanes.store.send(store::Task::Order(order)).is_ok(),
+            Command::Restore | Command::SaveChat(_) | Command::DeleteChat(_) | Command::RestoreChat(_) | Command::SaveSettings(_) => {
+                lanes.store.send(store::Task::Order(order)).is_ok()
+            }
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {

@@ -29,7 +29,12 @@ fn pictures() -> std::path::PathBuf {
 
 fn conversation() -> Chat {
     let mut scene = Chat::loaded();
-    for (age, title) in [(40, "Names for a boat"), (9, "Regular expressions by example, and why one should not parse HTML with them"), (1, "Soup"), (0, "Haiku about rain")] {
+    for (age, title) in [
+        (40, "Names for a boat"),
+        (9, "Regular expressions by example, and why one should not parse HTML with them"),
+        (1, "Soup"),
+        (0, "Haiku about rain"),
+    ] {
         scene.state.now = NOW - age * 86_400_000;
         scene.perform(Action::NewChat);
         scene.exchange(title, "Yes.");
@@ -74,7 +79,8 @@ fn pictures_of_the_chat() {
             prompt.state.prompt = ponder::state::Slot::Ready(a_prompt());
             take(prompt, "prompt");
             let mut full = sampled(conversation());
-            full.state.loaded.as_mut().unwrap().receipt.template = Err(ponder::error::Error::Engine("chat template: line 3: unknown filter".into()));
+            full.state.loaded.as_mut().unwrap().receipt.template =
+                Err(ponder::error::Error::Engine("chat template: line 3: unknown filter".into()));
             full.perform(Action::Draft("x ".repeat(30_000)));
             take(full, "long");
         }
@@ -83,7 +89,18 @@ fn pictures_of_the_chat() {
 
 fn a_prompt() -> ponder::engine::prompt::Prompt {
     let mut prompt = ponder::engine::prompt::Prompt::default();
-    for text in ["<|im_start|>", "system\nYou are a helpful assistant.", "<|im_end|>", "\n", "<|im_start|>", "user\nWhat is a KV cache?", "<|im_end|>", "\n", "<|im_start|>", "assistant\n"] {
+    for text in [
+        "<|im_start|>",
+        "system\nYou are a helpful assistant.",
+        "<|im_end|>",
+        "\n",
+        "<|im_start|>",
+        "user\nWhat is a KV cache?",
+        "<|im_end|>",
+        "\n",
+        "<|im_start|>",
+        "assistant\n",
+    ] {
         let at = prompt.tokens.len();
         let special = text.starts_with("<|");
         let n = if special { 1 } else { text.split(' ').count() + 1 };
@@ -187,7 +204,9 @@ fn one_sees_how_far_the_prompt_is_read() {
 #[test]
 fn under_an_answer_stands_what_it_took_and_why_it_ended() {
     let harness = shown(conversation());
-    assert!(sees(&harness, "41 tok · 118\u{2009}tok/s · prompt 34 tok at 220\u{2009}tok/s · first token 0.420\u{2009}s · end of turn"));
+    for fact in ["41 tok", "118\u{2009}tok/s", "prompt 34 tok at 220\u{2009}tok/s", "first token 0.420\u{2009}s", "end of turn"] {
+        assert!(sees(&harness, &fact.replace(' ', "\u{a0}")), "{fact}");
+    }
 }
 
 #[test]
@@ -255,6 +274,25 @@ fn esc_keeps_the_title_as_it_was() {
     harness.run();
     assert_eq!(harness.state().state.chats.current().title, title);
     assert!(harness.query_by_label("Title").is_none());
+}
+
+#[test]
+fn esc_stops_the_answer_but_first_ends_a_change_of_title() {
+    let mut scene = Scene::<ponder::view::Root>::loaded();
+    scene.perform(Action::Go(ponder::state::Page::Chat));
+    scene.say("Hello");
+    let mut harness = scene.show(WIDE, Theme::Dark);
+    harness.run();
+    harness.key_press(Key::F2);
+    harness.run();
+    harness.get_by_label("Title");
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert!(harness.query_by_label("Title").is_none());
+    assert!(!harness.state().wishes.contains(&Action::Stop));
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert!(harness.state().wishes.contains(&Action::Stop));
 }
 
 #[test]
@@ -381,7 +419,7 @@ fn hostile_answers_are_drawn_and_do_nothing() {
         "* - ".repeat(50_000),
         "[".repeat(100_000),
         "*a _b ".repeat(50_000),
-        (0..500).map(|depth| format!("{}- a\n", "  ".repeat(depth))).collect(),
+        (0..500).fold(String::new(), |text, depth| text + &"  ".repeat(depth) + "- a\n"),
         "\u{1b}[2J\u{1b}]0;gone\u{7}\u{202e}drow\u{202c}\0".to_owned(),
         "![a](file:///etc/passwd) ![](http://127.0.0.1:9/x.png) <img src='file:///etc/passwd'> <script>x</script>".to_owned(),
         "[^1]: a\n\n[^1] $x$ `` ` `` ```not a fence``` ~~~\n".to_owned(),
@@ -389,8 +427,6 @@ fn hostile_answers_are_drawn_and_do_nothing() {
         "Term\n: definition\n\n- [ ] task\n- [x] done\n\n---\n\n***\n\n# \n".to_owned(),
     ];
     for text in hostile {
-        let mut scene = Chat::loaded();
-        scene.exchange(&text, &text);
         for size in [WIDE, SMALL] {
             let scene = Chat { view: ChatPage::default(), state: scene_state(&text), wishes: Vec::new(), orders: Vec::new() };
             let mut harness = scene.show(size, Theme::Light);
@@ -402,7 +438,7 @@ fn hostile_answers_are_drawn_and_do_nothing() {
 
 fn scene_state(text: &str) -> ponder::state::State {
     let mut scene = Chat::loaded();
-    scene.exchange(text, text);
+    scene.exchange(&format!("? {text}"), text);
     scene.state
 }
 
@@ -422,7 +458,8 @@ fn what_acts_on_a_screen_is_written_out() {
 
 #[test]
 fn a_message_is_cut_at_blank_lines_outside_fences() {
-    let blocks: Vec<Block> = cut("One\ntwo\n\n```py\na\n\nb\n```\nthree\n\n> four\n> five", Reading::Markdown).into_iter().map(|piece| piece.block).collect();
+    let blocks: Vec<Block> =
+        cut("One\ntwo\n\n```py\na\n\nb\n```\nthree\n\n> four\n> five", Reading::Markdown).into_iter().map(|piece| piece.block).collect();
     assert_eq!(blocks.len(), 4);
     assert_eq!(blocks[0], Block::Prose("One\ntwo".into()));
     assert!(matches!(&blocks[1], Block::Code { language, text, first: true, .. } if language == "py" && text == "a\n\nb"));

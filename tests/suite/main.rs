@@ -1,9 +1,19 @@
 //! The one test binary of the suite: a module per subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "in a test a failure is a panic, what is missing is said on stderr, and a server is a thread"
+)]
 
 mod support;
 
+mod app;
 mod chat_view;
 mod fetch;
+mod fetch_pip;
+mod fetch_waits;
 mod gguf;
 mod gguf_lies;
 mod inspect;
@@ -22,6 +32,7 @@ mod store_damage;
 mod store_kill;
 mod template;
 mod theme;
+mod tidy;
 mod tokenizer;
 mod views;
 mod worker;

@@ -15,7 +15,7 @@ use ponder::store::settings::{Settings, Theme};
 use crate::support::starter;
 
 /// Far more than any step takes; a session that hangs must not hang the suite.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn wants(word: &str) -> bool {
     std::env::var("PONDER_REQUIRE").is_ok_and(|list| list.split(',').any(|item| item.trim() == word))
@@ -55,9 +55,12 @@ impl Session {
         let text = serde_json::to_vec(&settings).unwrap();
         std::fs::write(&folders.settings_file, text).unwrap();
         let start = Start { settings, software_renderer: true, open: None };
-        let harness = Harness::builder().with_size([1280.0, 800.0]).with_pixels_per_point(1.5).with_render_cursor(false).wgpu().build_eframe(
-            move |cc| App::new(&cc.egui_ctx, folders, start).unwrap(),
-        );
+        let harness = Harness::builder()
+            .with_size([1280.0, 800.0])
+            .with_pixels_per_point(1.5)
+            .with_render_cursor(false)
+            .wgpu()
+            .build_eframe(move |cc| App::new(&cc.egui_ctx, folders, start).unwrap());
         let name = if theme == Theme::Dark { "dark" } else { "light" };
         Self { harness, theme: name, _folder: folder }
     }

@@ -131,7 +131,7 @@ impl Machine {
                 let chats = vec![Chat { turns, ..Chat::new(ChatId("from disk".to_owned())) }];
                 Ok(Outcome::Restored(Box::new(Restored { chats, ..Restored::default() })))
             }
-            (4, Kind::Other) => Ok(Outcome::Scanned(Vec::new())),
+            (4, Kind::Other) => Ok(Outcome::Scanned { found: Vec::new(), summaries: BTreeMap::new() }),
             (_, Kind::Other) => Ok(Outcome::Saved),
         }
     }

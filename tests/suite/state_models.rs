@@ -26,6 +26,10 @@ fn open_to_load(fold: &mut Fold, model: &Arc<Model>) -> Option<Action> {
     fold.done(order.job, Ok(Outcome::Inspected(Arc::clone(model))))
 }
 
+fn scanned() -> Outcome {
+    Outcome::Scanned { found: Vec::new(), summaries: std::collections::BTreeMap::new() }
+}
+
 fn gauge(fold: &mut Fold, available: u64) {
     let sample = ponder::memory::history::Sample {
         at: 1.0,
@@ -357,11 +361,11 @@ fn a_folder_that_comes_while_others_are_searched_is_searched_too() {
     let mut fold = Fold::new();
     let scan = fold.order(Action::Scan);
     fold.no_order(Action::AddFolder("/models".into()));
-    assert_eq!(fold.done(scan.job, Ok(Outcome::Scanned(Vec::new()))), Some(Action::Scan));
+    assert_eq!(fold.done(scan.job, Ok(scanned())), Some(Action::Scan));
     let scan = fold.order(Action::Scan);
-    assert!(matches!(&scan.command, Command::Scan { folders } if *folders == [PathBuf::from("/models")]));
-    assert_eq!(fold.done(scan.job, Ok(Outcome::Scanned(Vec::new()))), None);
-    assert!(matches!(fold.order(Action::RemoveFolder("/models".into())).command, Command::Scan { folders } if folders.is_empty()));
+    assert!(matches!(&scan.command, Command::Scan { folders, .. } if *folders == [PathBuf::from("/models")]));
+    assert_eq!(fold.done(scan.job, Ok(scanned())), None);
+    assert!(matches!(fold.order(Action::RemoveFolder("/models".into())).command, Command::Scan { folders, .. } if folders.is_empty()));
 }
 
 #[test]

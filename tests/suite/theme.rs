@@ -145,13 +145,3 @@ fn powers_of_two_attract_the_slider() {
     assert!((widgets::snap_to_power_of_two(4_700.0, 256.0) - 4_608.0).abs() < 1e-9);
     assert!((widgets::snap_to_power_of_two(10.0, 256.0) - 256.0).abs() < 1e-9);
 }
-
-#[test]
-#[ignore = "draws pictures for the eye"]
-fn pictures() {
-    for (name, theme) in [("dark", egui::Theme::Dark), ("light", egui::Theme::Light)] {
-        let mut harness = harness(theme, [640.0, 800.0], gallery);
-        harness.run();
-        harness.render().unwrap().save(std::env::temp_dir().join(format!("ponder-gallery-{name}.png"))).unwrap();
-    }
-}

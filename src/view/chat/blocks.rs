@@ -173,7 +173,8 @@ impl Cutter<'_> {
     fn prose(&mut self, start: usize, end: usize) {
         let text = inert(&self.text[start..end]);
         let shift = indent(text.lines().next().unwrap_or_default());
-        let text: String = if shift == 0 { text.into_owned() } else { text.split_inclusive('\n').map(|line| dedented(line, shift)).collect() };
+        let text: String =
+            if shift == 0 { text.into_owned() } else { text.split_inclusive('\n').map(|line| dedented(line, shift)).collect() };
         if self.reading == Reading::Typed || !is_tame(&text) {
             return self.plain(start, text.trim_matches('\n'));
         }
@@ -277,7 +278,8 @@ fn is_tame(text: &str) -> bool {
         return false;
     }
     text.lines().all(|line| {
-        let markers = line.chars().take_while(|c| c.is_whitespace() || matches!(c, '>' | '-' | '*' | '+' | '.' | ')') || c.is_ascii_digit());
+        let markers =
+            line.chars().take_while(|c| c.is_whitespace() || matches!(c, '>' | '-' | '*' | '+' | '.' | ')') || c.is_ascii_digit());
         let depth = markers.filter(|c| matches!(c, '>' | '-' | '*' | '+' | '.' | ')')).count();
         let sign = line.trim_start().chars().next().filter(|c| matches!(c, '-' | '*'));
         let rule = sign.is_some_and(|sign| line.chars().all(|c| c == sign || c.is_whitespace()));

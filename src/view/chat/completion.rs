@@ -23,7 +23,8 @@ impl Completion {
         let shown = (chat.id.clone(), chat.turns.iter().map(|turn| turn.text.len()).collect());
         if self.shown.as_ref() != Some(&shown) {
             let before = std::mem::take(&mut self.pieces);
-            self.pieces = Pieces::new(chat.turns.iter().map(|turn| (turn.text.as_str(), usize::from(turn.role == Role::Assistant)))).after(before);
+            self.pieces =
+                Pieces::new(chat.turns.iter().map(|turn| (turn.text.as_str(), usize::from(turn.role == Role::Assistant)))).after(before);
             self.shown = Some(shown);
         }
         let palette = theme::palette(ui);
@@ -33,8 +34,13 @@ impl Completion {
             column(ui, |ui| {
                 ui.add_space(theme::GRID);
                 ui.horizontal(|ui| {
+                    ui.spacing_mut().interact_size.y = 0.0;
                     widgets::small(ui, "typed");
-                    egui::Frame::new().fill(generated).corner_radius(3).inner_margin(egui::Margin::symmetric(4, 1)).show(ui, |ui| widgets::small(ui, "generated"));
+                    egui::Frame::new()
+                        .fill(generated)
+                        .corner_radius(3)
+                        .inner_margin(egui::Margin::symmetric(4, 1))
+                        .show(ui, |ui| widgets::small(ui, "generated"));
                 });
                 self.pieces.ui(ui, &FontId::proportional(14.0), 22.0, &looks);
                 ui.add_space(theme::GRID);

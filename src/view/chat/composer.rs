@@ -1,6 +1,8 @@
 //! The message box: what is typed, why it cannot be sent, and how full the context is.
 
-use egui::{Event, Frame, Id, ImeEvent, Key, Margin, Modifiers, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{
+    Event, Frame, Id, ImeEvent, Key, Margin, Modifiers, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2,
+};
 
 use crate::state::{Action, State};
 use crate::store::chat::{ChatId, Mode};
@@ -71,8 +73,7 @@ impl Composer {
                 .hint_text(RichText::new(hint).color(theme::secondary(ui)))
                 .desired_rows(1)
                 .desired_width(f32::INFINITY)
-                .frame(Frame::NONE)
-                .margin(Margin::symmetric(0, 5))
+                .frame(Frame::NONE.inner_margin(Margin::symmetric(0, 5)))
                 .return_key(egui::KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
             ui.add(edit).accessible_name("Message")
         });
@@ -111,9 +112,12 @@ impl Composer {
 
     fn card(&mut self, ui: &mut Ui, draft: &str, actions: &mut Actions) {
         let start: String = draft.chars().take(PREVIEW).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let lines = grouped(draft.lines().count() as u64);
+        let lines = match draft.lines().count() {
+            1 => "1 line".to_owned(),
+            n => format!("{} lines", grouped(n as u64)),
+        };
         ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new(format!("Long text, {}, {lines} lines", Bytes(draft.len() as u64).on_disk())).text_style(theme::strong()));
+            ui.label(RichText::new(format!("Long text, {}, {lines}", Bytes(draft.len() as u64).on_disk())).text_style(theme::strong()));
             if widgets::quiet(ui, Some(icons::EDIT), "Edit").clicked() {
                 self.editing_long = true;
             }

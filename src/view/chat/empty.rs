@@ -7,8 +7,11 @@ use crate::store::chat::Mode;
 use crate::view::{Actions, icons, theme, widgets};
 
 /// Questions that a small model can do something with.
-const QUESTIONS: [&str; 3] =
-    ["Explain what a KV cache is, in three sentences.", "Write a haiku about rain on a tin roof.", "List five things to pack for a week by the sea, as a table."];
+const QUESTIONS: [&str; 3] = [
+    "Explain what a KV cache is, in three sentences.",
+    "Write a haiku about rain on a tin roof.",
+    "List five things to pack for a week by the sea, as a table.",
+];
 /// Beginnings that a model can continue.
 const BEGINNINGS: [&str; 3] = ["Once upon a time, in a village by the sea,", "The three laws of thermodynamics are", "def fibonacci(n):\n"];
 

@@ -1,6 +1,7 @@
 //! Text of a model or a file made harmless: what would act on the screen or hide from the eye is written out.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Whether a character moves the cursor, changes the direction of writing, or cannot be seen.
 const fn acts(c: char) -> bool {
@@ -23,7 +24,9 @@ pub fn inert(text: &str) -> Cow<'_, str> {
         match c {
             '\r' if chars.peek() == Some(&'\n') => {}
             '\r' | '\u{2028}' | '\u{2029}' => out.push('\n'),
-            c if acts(c) => out.push_str(&format!("‹{:02X}›", u32::from(c))),
+            c if acts(c) => {
+                let _ = write!(out, "‹{:02X}›", u32::from(c));
+            }
             c => out.push(c),
         }
     }

@@ -28,7 +28,13 @@ impl ChatList {
         let mut chosen = false;
         ui.add_space(theme::GRID);
         let new = widgets::button(ui, Some(icons::ADD), "New chat");
-        if new.on_hover_text(format!("New chat   {}", ui.ctx().format_shortcut(&egui::KeyboardShortcut::new(egui::Modifiers::COMMAND, Key::N)))).clicked() {
+        if new
+            .on_hover_text(format!(
+                "New chat   {}",
+                ui.ctx().format_shortcut(&egui::KeyboardShortcut::new(egui::Modifiers::COMMAND, Key::N))
+            ))
+            .clicked()
+        {
             actions.push(Action::NewChat);
             chosen = true;
         }
@@ -73,7 +79,8 @@ impl ChatList {
             let at = response.rect.right_center() - vec2(ROW / 2.0, 0.0);
             let rect = egui::Rect::from_center_size(at, vec2(theme::CONTROL, theme::CONTROL - 4.0));
             let builder = egui::UiBuilder::new().max_rect(rect);
-            more = Some(ui.scope_builder(builder, |ui| widgets::icon_button(ui, Icon::Ellipsis, &format!("More for {}", title(chat)))).inner);
+            more =
+                Some(ui.scope_builder(builder, |ui| widgets::icon_button(ui, Icon::Ellipsis, &format!("More for {}", title(chat)))).inner);
         }
         if let Some(more) = more {
             Popup::menu(&more).id(menu_id(chat)).width(160.0).show(|ui| self.menu(ui, chat, actions));
@@ -111,7 +118,7 @@ impl ChatList {
             return;
         }
         if response.lost_focus() {
-            if !ui.input(|input| input.key_pressed(Key::Escape)) && !text.trim().is_empty() {
+            if !ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, Key::Escape)) && !text.trim().is_empty() {
                 actions.push(Action::RenameChat(id.clone(), text.clone()));
             }
             self.renaming = None;

@@ -1,16 +1,18 @@
 //! Blocks on the screen. Markdown is inert: no image is loaded, no file is opened, and only links to the web can be followed.
 
 use egui::output::OutputCommand;
-use egui::{Frame, Label, Margin, RichText, ScrollArea, Shape, TextWrapMode, Ui};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{FontId, Frame, Label, Margin, ScrollArea, Shape, TextWrapMode, Ui};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
 use super::blocks::{Block, Piece, Reading, cut, extend};
 use super::flow::Flow;
 use super::inert::may_open;
+use super::pieces::append_exact;
 use crate::view::{icons, theme, widgets};
 
-/// How far the second stroke of strong text lies from the first, in points.
-const OVERSTRIKE: f32 = 0.45;
+/// Space between two blocks.
+const BETWEEN: f32 = 10.0;
 
 /// A message as it was cut and measured. Only what was appended is cut again.
 #[derive(Default)]
@@ -27,7 +29,7 @@ impl Document {
         self.take_over(text, reading);
         let Self { pieces, flow, cache, .. } = self;
         flow.begin(ui.available_width(), pieces.len());
-        let gap = ui.spacing().item_spacing.y;
+        let gap = BETWEEN;
         for (i, piece) in pieces.iter().enumerate() {
             // pieces of one code block stand without a gap
             let continues = matches!(&piece.block, Block::Code { first: false, .. });
@@ -80,13 +82,16 @@ fn prose(ui: &mut Ui, text: &str, cache: &mut CommonMarkCache) {
     let palette = theme::palette(ui);
     ui.scope(|ui| {
         // egui has one weight per family: what is strong is found by its colour and struck twice
-        ui.visuals_mut().override_text_color = Some(theme::mix(palette.surface, palette.ink, 0.94));
+        ui.visuals_mut().widgets.noninteractive.fg_stroke.color = theme::mix(palette.surface, palette.ink, 0.94);
         ui.style_mut().url_in_tooltip = true;
-        ui.spacing_mut().item_spacing.y = 3.0;
+        ui.spacing_mut().item_spacing.y = 6.0;
+        ui.spacing_mut().interact_size.y = ui.text_style_height(&egui::TextStyle::Body) + 3.0;
         let from = ui.painter().add(Shape::Noop);
         CommonMarkViewer::new().explicit_image_uri_scheme(true).show(ui, cache, text);
         let layer = ui.layer_id();
         let strong = ui.visuals().strong_text_color();
+        // letters are placed on whole pixels
+        let shift = (ui.pixels_per_point() * 0.5).round().max(1.0) / ui.pixels_per_point();
         ui.ctx().graphics_mut(|graphics| {
             let list = graphics.entry(layer);
             for i in from.0 + 1..list.next_idx().0 {
@@ -95,7 +100,7 @@ fn prose(ui: &mut Ui, text: &str, cache: &mut CommonMarkCache) {
                         && text.galley.job.sections.iter().any(|section| section.format.color == strong)
                     {
                         let mut again = text.clone();
-                        again.pos.x += OVERSTRIKE;
+                        again.pos.x += shift;
                         clipped.shape = Shape::Vec(vec![clipped.shape.clone(), Shape::Text(again)]);
                     }
                 });
@@ -130,8 +135,11 @@ fn code(ui: &mut Ui, language: &str, text: &str, whole: &str, first: bool) {
             });
         }
         ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
-            let text = RichText::new(text).monospace().size(13.0);
-            ui.add(Label::new(text).wrap_mode(TextWrapMode::Extend));
+            let format =
+                TextFormat { font_id: FontId::monospace(13.0), color: theme::ink(ui), line_height: Some(19.0), ..TextFormat::default() };
+            let mut job = LayoutJob::default();
+            append_exact(&mut job, text, &format);
+            ui.add(Label::new(job).wrap_mode(TextWrapMode::Extend));
             ui.add_space(2.0);
         });
     });

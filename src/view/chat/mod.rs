@@ -55,9 +55,13 @@ impl View for ChatPage {
             let shown = side.show(ui, |ui| self.panel.ui(ui, state, actions));
             keep_width(ui, width, shown.response.rect.width(), Action::SetSidePanelWidth, actions);
         }
-        Panel::bottom("composer").resizable(false).show_separator_line(false).frame(bare.inner_margin(Margin { top: 4, bottom: 6, ..Margin::ZERO })).show(ui, |ui| {
-            transcript::column(ui, |ui| self.composer.ui(ui, state, actions));
-        });
+        Panel::bottom("composer")
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(bare.inner_margin(Margin { top: 4, bottom: 6, ..Margin::ZERO }))
+            .show(ui, |ui| {
+                transcript::column(ui, |ui| self.composer.ui(ui, state, actions));
+            });
         CentralPanel::default().frame(bare).show(ui, |ui| {
             self.head(ui, state, actions, list_fits, panel_fits);
             self.middle(ui, state, actions);

@@ -9,6 +9,9 @@ use crate::store::chat::{Chat, ChatId, Mode};
 use crate::units::Bytes;
 use crate::view::{Actions, icons, theme, widgets};
 
+/// The width of the controls at the right.
+const CONTROL_WIDTH: f32 = 84.0;
+
 /// What the screen keeps of the panel: text that is being typed and is not a value yet.
 #[derive(Debug, Default)]
 pub struct SidePanel {
@@ -56,7 +59,12 @@ impl SidePanel {
                 }
                 let greedy = widgets::help(widgets::quiet(ui, None, "Greedy"), "greedy");
                 if greedy.clicked() {
-                    sampling = Sampling { seed: sampling.seed, max_tokens: sampling.max_tokens, stop: sampling.stop.clone(), ..Sampling::greedy() };
+                    sampling = Sampling {
+                        seed: sampling.seed,
+                        max_tokens: sampling.max_tokens,
+                        stop: sampling.stop.clone(),
+                        ..Sampling::greedy()
+                    };
                 }
             });
         });
@@ -86,10 +94,12 @@ impl SidePanel {
         row(ui, "Seed", |ui, label| {
             let wrong = !self.seed.is_empty() && self.seed.parse::<u64>().is_err();
             let color = if wrong { theme::palette(ui).danger } else { theme::ink(ui) };
-            let edit = TextEdit::singleline(&mut self.seed).hint_text("random").desired_width(92.0).char_limit(20);
-            let edit = edit.font(egui::TextStyle::Monospace).text_color(color).align(egui::Align2::RIGHT_CENTER).margin(Margin::symmetric(8, 5));
+            let edit = TextEdit::singleline(&mut self.seed).hint_text("random").desired_width(CONTROL_WIDTH).char_limit(20);
+            let edit =
+                edit.font(egui::TextStyle::Monospace).text_color(color).align(egui::Align2::RIGHT_CENTER).margin(Margin::symmetric(8, 5));
             let response = ui.add(edit).labelled_by(label);
-            let response = if wrong { response.on_hover_text("A seed is a whole number from 0 to 18,446,744,073,709,551,615.") } else { response };
+            let response =
+                if wrong { response.on_hover_text("A seed is a whole number from 0 to 18,446,744,073,709,551,615.") } else { response };
             if response.changed() && (self.seed.is_empty() || self.seed.parse::<u64>().is_ok()) {
                 sampling.seed = self.seed.parse().ok();
             }
@@ -99,7 +109,10 @@ impl SidePanel {
     fn stop(&mut self, ui: &mut Ui, sampling: &mut Sampling) {
         let title = if sampling.stop.is_empty() { "Stop strings".to_owned() } else { format!("Stop strings ({})", sampling.stop.len()) };
         let head = egui::CollapsingHeader::new(title).id_salt("stop strings").show(ui, |ui| {
-            let edit = TextEdit::multiline(&mut self.stop).desired_rows(2).desired_width(f32::INFINITY).hint_text("one a line; \\n for a new line");
+            let edit = TextEdit::multiline(&mut self.stop)
+                .desired_rows(2)
+                .desired_width(f32::INFINITY)
+                .hint_text("one a line; \\n for a new line");
             let edit = edit.font(egui::TextStyle::Monospace).margin(Margin::symmetric(8, 5));
             if ui.add(edit).accessible_name("Stop strings").changed() {
                 sampling.stop = self.stop.lines().map(|line| line.replace("\\n", "\n")).filter(|text| !text.is_empty()).collect();
@@ -127,7 +140,8 @@ fn system(ui: &mut Ui, chat: &Chat, actions: &mut Actions) {
     let mut text = chat.system.clone();
     ScrollArea::vertical().id_salt("system prompt").max_height(140.0).show(ui, |ui| {
         let hint = "none (the template may add its own)";
-        let edit = TextEdit::multiline(&mut text).desired_rows(3).desired_width(f32::INFINITY).hint_text(hint).margin(Margin::symmetric(8, 5));
+        let edit =
+            TextEdit::multiline(&mut text).desired_rows(3).desired_width(f32::INFINITY).hint_text(hint).margin(Margin::symmetric(8, 5));
         if ui.add(edit).accessible_name("System prompt").changed() {
             actions.push(Action::SetSystem(text.clone()));
         }
@@ -147,16 +161,25 @@ fn decimal(ui: &mut Ui, term: &str, value: &mut f64, range: std::ops::RangeInclu
     let mut changed = false;
     row(ui, term, |ui, label| {
         let drag = DragValue::new(value).range(range).speed(speed).min_decimals(2).max_decimals(3);
-        changed = ui.add_sized([72.0, theme::CONTROL], drag).labelled_by(label).changed();
+        changed = ui.add_sized([CONTROL_WIDTH, theme::CONTROL], drag).labelled_by(label).changed();
     });
     changed
 }
 
 fn whole(ui: &mut Ui, term: &str, value: &mut usize, range: std::ops::RangeInclusive<usize>) {
     row(ui, term, |ui, label| {
-        let drag = DragValue::new(value).range(range).speed(1.0);
-        ui.add_sized([72.0, theme::CONTROL], drag).labelled_by(label);
+        let drag = DragValue::new(value).range(range).speed(1.0).custom_formatter(|value, _| grouped(value)).custom_parser(parse_grouped);
+        ui.add_sized([CONTROL_WIDTH, theme::CONTROL], drag).labelled_by(label);
     });
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are positive and far below 2^53")]
+fn grouped(value: f64) -> String {
+    crate::units::grouped(value.round().max(0.0) as u64)
+}
+
+fn parse_grouped(text: &str) -> Option<f64> {
+    text.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{2009}')).collect::<String>().parse().ok()
 }
 
 /// The parts that live while the model answers, each by the truth that can tell.
@@ -200,13 +223,18 @@ fn prompt(ui: &mut Ui, state: &State, actions: &mut Actions) {
     if let Err(error) = &loaded.receipt.template {
         let mut on = state.fallback_template;
         let toggle = ui.checkbox(&mut on, "Use the fallback template");
-        let toggle = toggle.on_hover_text("The file's chat template is missing or does not work. The fallback writes each message in the plain ChatML form.");
+        let toggle = toggle.on_hover_text(
+            "The file's chat template is missing or does not work. The fallback writes each message in the plain ChatML form.",
+        );
         if toggle.changed() {
             actions.push(Action::UseFallbackTemplate(on));
         }
         widgets::small(ui, error.to_string());
     }
-    if widgets::button(ui, Some(icons::PROMPT), "Show exact prompt").on_hover_text("What the model reads, token by token (Ctrl+Shift+P)").clicked() {
+    if widgets::button(ui, Some(icons::PROMPT), "Show exact prompt")
+        .on_hover_text("What the model reads, token by token (Ctrl+Shift+P)")
+        .clicked()
+    {
         actions.push(Action::ShowPrompt);
     }
 }

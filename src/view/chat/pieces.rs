@@ -1,6 +1,6 @@
 //! A long text in runs of different kinds, cut at ends of lines into parts that are laid out once and skipped when out of sight.
 
-use egui::text::{LayoutJob, TextFormat};
+use egui::text::{LayoutJob, LayoutSection, TextFormat};
 use egui::{Color32, FontId, Label, Ui};
 
 use super::flow::Flow;
@@ -80,11 +80,32 @@ impl Pieces {
                 for (text, look) in part {
                     let Some(look) = looks.get(*look) else { continue };
                     let (color, background) = (look.color, look.background);
-                    let format = TextFormat { font_id: font.clone(), line_height: Some(line_height), color, background, expand_bg: 1.0, ..TextFormat::default() };
-                    job.append(text, 0.0, format);
+                    let format = TextFormat {
+                        font_id: font.clone(),
+                        line_height: Some(line_height),
+                        color,
+                        background,
+                        expand_bg: 1.0,
+                        ..TextFormat::default()
+                    };
+                    append_exact(&mut job, text, &format);
                 }
                 ui.add(Label::new(job).wrap());
             });
         }
+    }
+}
+
+/// Appends text so that signs are seen as they stand: the mono font would draw `<|` and `!=` as one sign if they were shaped together.
+pub fn append_exact(job: &mut LayoutJob, text: &str, format: &TextFormat) {
+    let mut start = 0;
+    let bytes = text.as_bytes();
+    let ends = (1..bytes.len()).filter(|&i| bytes[i - 1].is_ascii_punctuation() && bytes[i].is_ascii_punctuation());
+    for end in ends.chain([text.len()]) {
+        let from = job.text.len();
+        job.text.push_str(&text[start..end]);
+        let byte_range = from.into()..job.text.len().into();
+        job.sections.push(LayoutSection { leading_space: 0.0, byte_range, format: format.clone() });
+        start = end;
     }
 }

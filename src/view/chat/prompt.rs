@@ -60,7 +60,9 @@ impl PromptView {
             if !prompt.message_tokens.is_empty() {
                 let counts: Vec<String> = prompt.message_tokens.iter().map(|&n| grouped(n as u64)).collect();
                 let shown = if counts.len() > 12 { format!("… {}", counts[counts.len() - 12..].join(", ")) } else { counts.join(", ") };
-                widgets::note(ui, format!("messages: {shown} tokens")).on_hover_text("Tokens of each message's own text, in their order, without the tokens that the template puts around it.");
+                widgets::note(ui, format!("messages: {shown} tokens")).on_hover_text(
+                    "Tokens of each message's own text, in their order, without the tokens that the template puts around it.",
+                );
             }
         });
         ui.add_space(4.0);

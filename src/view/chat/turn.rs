@@ -84,8 +84,11 @@ pub fn foot(ui: &mut Ui, turn: &Turn, place: Place<'_>, actions: &mut Actions) {
         copy(ui, "Copy answer", &inert(&turn.text));
         if again {
             let named = stop == StopReason::Interrupted;
-            let pressed =
-                if named { widgets::quiet(ui, Some(icons::AGAIN), "Regenerate") } else { widgets::icon_button(ui, icons::AGAIN, "Regenerate") };
+            let pressed = if named {
+                widgets::quiet(ui, Some(icons::AGAIN), "Regenerate")
+            } else {
+                widgets::icon_button(ui, icons::AGAIN, "Regenerate")
+            };
             if pressed.clicked() {
                 actions.push(Action::Regenerate);
             }
@@ -115,7 +118,8 @@ pub fn summary(metrics: &Metrics) -> String {
         words.push(format!("first token {}", seconds(first_token_seconds)));
     }
     words.push(stop_reason.words().to_owned());
-    words.join(" · ")
+    // a line is broken between two facts, never within one
+    words.iter().map(|fact| fact.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" · ")
 }
 
 fn explained(ui: &mut Ui, metrics: Option<&Metrics>, stop: StopReason) {

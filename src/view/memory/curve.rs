@@ -1,5 +1,6 @@
 //! What a model takes at each context, stacked by part, against what the machine can give.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use egui::{Role, Ui, WidgetInfo};
@@ -83,11 +84,12 @@ fn hovered(position: &HoverPosition<'_>, points: &[(usize, Parts)]) -> Option<St
     if matches!(*plot_name, "context" | "available") {
         return Some((*plot_name).to_owned());
     }
-    let (context, parts) = points.iter().min_by(|a, b| (bytes_f64(a.0) - position.x).abs().total_cmp(&(bytes_f64(b.0) - position.x).abs()))?;
+    let (context, parts) =
+        points.iter().min_by(|a, b| (bytes_f64(a.0) - position.x).abs().total_cmp(&(bytes_f64(b.0) - position.x).abs()))?;
     let mut words = format!("{} tokens, planned", grouped(*context as u64));
     for part in STACK {
         if let Some(bytes) = parts.get(part) {
-            words.push_str(&format!("\n{}: {bytes} ({})", part.word(), bytes.exact()));
+            let _ = write!(words, "\n{}: {bytes} ({})", part.word(), bytes.exact());
         }
     }
     Some(words)

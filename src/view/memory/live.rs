@@ -1,5 +1,7 @@
 //! The live memory as strips on one time axis, each with its own scale, the plan's line and the marks of what happened.
 
+use std::fmt::Write as _;
+
 use egui::{Color32, Id, RichText, Role, Ui, WidgetInfo};
 use egui_plot::{GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Text, VLine};
 
@@ -10,6 +12,9 @@ use crate::units::{Bytes, THIN_SPACE, seconds};
 use crate::view::{theme, widgets};
 
 /// The height of a strip.
+/// The monitor's interval while something runs.
+const SAMPLE_SECONDS: f64 = 0.1;
+
 const HEIGHT: f32 = 88.0;
 /// Room for the numbers at the left, the same for all, so that the time axes lie above each other.
 const AXIS: f32 = 76.0;
@@ -31,7 +36,10 @@ pub fn strips(ui: &mut Ui, history: &History, plan: Option<&Parts>) {
     let parts: [(Part, Series); 3] = [
         (Part::Weights, Series { name: "weights", truth: "booked", color: color(Part::Weights), of: |sample| sample.charged.weights }),
         (Part::KvCache, Series { name: "KV cache", truth: "booked", color: color(Part::KvCache), of: |sample| sample.charged.kv_cache }),
-        (Part::Activations, Series { name: "activations", truth: "allocated", color: color(Part::Activations), of: |sample| sample.counted.activations }),
+        (
+            Part::Activations,
+            Series { name: "activations", truth: "allocated", color: color(Part::Activations), of: |sample| sample.counted.activations },
+        ),
     ];
     for (part, series) in parts {
         strip(ui, history, series.name, &[series], plan.and_then(|plan| plan.get(part)), false);
@@ -44,6 +52,7 @@ pub fn strips(ui: &mut Ui, history: &History, plan: Option<&Parts>) {
 }
 
 fn strip(ui: &mut Ui, history: &History, name: &str, series: &[Series], planned: Option<Bytes>, last: bool) {
+    ui.add_space(4.0);
     head(ui, history, series, planned);
     let now = history.latest().map_or(0.0, |sample| sample.at);
     let points: Vec<Vec<[f64; 2]>> = series.iter().map(|series| points(history, now, series.of)).collect();
@@ -134,17 +143,29 @@ fn described(history: &History, name: &str, series: &[Series], planned: Option<B
     let mut words = format!("{name} over time");
     for series in series {
         if let Some(bytes) = history.latest().and_then(series.of) {
-            words.push_str(&format!(", {} now {bytes}", series.truth));
+            let _ = write!(words, ", {} now {bytes}", series.truth);
         }
     }
     if let Some(planned) = planned {
-        words.push_str(&format!(", planned {planned}"));
+        let _ = write!(words, ", planned {planned}");
     }
     words
 }
 
+/// The samples as points. Nothing is sampled while nothing runs, so what was last seen held until just before the next sample.
 fn points(history: &History, now: f64, of: fn(&Sample) -> Option<Bytes>) -> Vec<[f64; 2]> {
-    history.samples().filter_map(|sample| Some([sample.at - now, of(sample)?.as_f64()])).collect()
+    let mut points: Vec<[f64; 2]> = Vec::with_capacity(history.samples().len());
+    for sample in history.samples() {
+        let Some(bytes) = of(sample) else { continue };
+        let at = sample.at - now;
+        if let Some(&[before, held]) = points.last()
+            && at - before > 2.0 * SAMPLE_SECONDS
+        {
+            points.push([at - SAMPLE_SECONDS, held]);
+        }
+        points.push([at, bytes.as_f64()]);
+    }
+    points
 }
 
 /// The exact value under the pointer and which truth it is.
@@ -175,15 +196,21 @@ fn time_label(at: f64, range: &std::ops::RangeInclusive<f64>) -> String {
 }
 
 /// Up to eight lines at whole seconds or minutes.
+#[expect(clippy::needless_pass_by_value, reason = "the plot asks for this shape")]
 fn whole_seconds(input: GridInput) -> Vec<GridMark> {
     const STEPS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
     let (low, high) = input.bounds;
     let Some(step) = STEPS.into_iter().find(|step| (high - low) / step <= 8.0) else { return Vec::new() };
     let first = (low / step).ceil();
-    (0..9_u32).map(|i| (first + f64::from(i)) * step).take_while(|value| *value <= high).map(|value| GridMark { value, step_size: step }).collect()
+    (0..9_u32)
+        .map(|i| (first + f64::from(i)) * step)
+        .take_while(|value| *value <= high)
+        .map(|value| GridMark { value, step_size: step })
+        .collect()
 }
 
 /// Some three lines at whole powers of two.
+#[expect(clippy::needless_pass_by_value, reason = "the plot asks for this shape")]
 pub(super) fn powers_of_two(input: GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let span = high - low;
@@ -192,7 +219,11 @@ pub(super) fn powers_of_two(input: GridInput) -> Vec<GridMark> {
     }
     let step = (span / 3.0).log2().ceil().exp2().max(1.0);
     let first = (low / step).ceil();
-    (0..16u32).map(|i| (first + f64::from(i)) * step).take_while(|value| *value <= high).map(|value| GridMark { value, step_size: step }).collect()
+    (0..16u32)
+        .map(|i| (first + f64::from(i)) * step)
+        .take_while(|value| *value <= high)
+        .map(|value| GridMark { value, step_size: step })
+        .collect()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a plot's value between 0 and the machine's memory")]

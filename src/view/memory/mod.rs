@@ -120,14 +120,12 @@ fn figures(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let receipt = &loaded.receipt;
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.set_max_width(560.0);
-    widgets::row_fact(ui, "Took", seconds(receipt.seconds), "");
+    widgets::row_fact(ui, "Time", seconds(receipt.seconds), "");
     widgets::row_fact(ui, "Context", format!("{} tokens", grouped(receipt.context as u64)), "");
     widgets::row_fact(ui, "Threads", receipt.threads.to_string(), "");
-    // what a load leaves behind: no staging, no activations yet, the cache with its first block
-    let promised = receipt.planned.weights.unwrap_or_default() + receipt.planned.tokenizer.unwrap_or_default();
-    let booked = receipt.charged.sum();
+    let (promised, took) = (receipt.promised().sum(), receipt.took().sum());
     widgets::row_fact(ui, "Planned", promised.in_memory(), &format!("weights and tokenizer: {}", promised.exact()));
-    widgets::row_fact(ui, "Booked", booked.in_memory(), &format!("with the cache's first block: {}", booked.exact()));
+    widgets::row_fact(ui, "Took", took.in_memory(), &format!("weights and cache booked, tokenizer allocated: {}", took.exact()));
     let counted = receipt.counted.map_or_else(|| "–".to_owned(), Bytes::in_memory);
     widgets::row_fact(ui, "Allocated", counted, &receipt.counted.map_or_else(|| "This build cannot count it.".to_owned(), Bytes::exact));
 }
@@ -145,6 +143,7 @@ fn machine(ui: &mut Ui, state: &State) {
     ];
     widgets::stacked_bar(ui, "resident", &segments, total, None, 14.0);
     let share = if total.0 == 0 { 0.0 } else { mine.as_f64() / total.as_f64() };
-    let words = format!("this app {} ({}) · available {} of {}", mine.in_memory(), percent(share), available.in_memory(), total.in_memory());
+    let words =
+        format!("this app {} ({}) · available {} of {}", mine.in_memory(), percent(share), available.in_memory(), total.in_memory());
     widgets::small(ui, words).on_hover_text(format!("this app {}\navailable {}\nall {}", mine.exact(), available.exact(), total.exact()));
 }

@@ -49,7 +49,7 @@ impl Bucket {
     fn pour(self, out: &mut Vec<[f64; 2]>) {
         let (first, second) = if self.low[0] <= self.high[0] { (self.low, self.high) } else { (self.high, self.low) };
         out.push(first);
-        if second != first {
+        if second[0] > first[0] {
             out.push(second);
         }
     }

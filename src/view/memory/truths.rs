@@ -70,7 +70,9 @@ fn figures_of(ui: &mut Ui, width: f32, row: &str, figures: [Option<Bytes>; 4]) {
     for ((truth, why), figure) in TRUTHS.into_iter().zip(figures) {
         cell(ui, width, false, |ui| {
             match figure {
-                Some(bytes) => ui.label(RichText::new(bytes.in_memory()).monospace()).on_hover_text(format!("{row}, {truth}: {}", bytes.exact())),
+                Some(bytes) => {
+                    ui.label(RichText::new(bytes.in_memory()).monospace()).on_hover_text(format!("{row}, {truth}: {}", bytes.exact()))
+                }
                 None => ui.label(RichText::new("–").monospace().color(theme::secondary(ui))).on_hover_text(why),
             };
         });

@@ -178,11 +178,10 @@ const fn takes(part: Part) -> &'static str {
 fn receipt(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let Some(loaded) = &state.loaded else { return };
     let receipt = &loaded.receipt;
-    let took = receipt.charged.sum();
     ui.horizontal(|ui| {
         let ink = theme::ink(ui);
         widgets::icon(ui, icons::CHECK, ink);
-        let words = format!("planned {}, took {took}", receipt.planned.sum() - receipt.planned.staging.unwrap_or_default());
+        let words = format!("planned {}, took {}", receipt.promised().sum(), receipt.took().sum());
         ui.label(words).on_hover_ui(|ui| truths(ui, loaded));
     });
     widgets::small(ui, format!("Loaded in {}. The KV cache grows to its plan as the context fills.", seconds(receipt.seconds)));
@@ -196,27 +195,27 @@ fn receipt(ui: &mut Ui, state: &State, actions: &mut Actions) {
     });
 }
 
-/// Planned, booked and allocated, part by part.
+/// What was planned for the load and what it took, part by part.
 fn truths(ui: &mut Ui, loaded: &crate::state::Loaded) {
     let mono = |text: String| RichText::new(text).text_style(theme::small_mono());
     egui::Grid::new("receipt").num_columns(3).spacing([16.0, 4.0]).show(ui, |ui| {
-        for head in ["", "planned", "booked"] {
+        for head in ["", "planned", "took"] {
             widgets::small(ui, head);
         }
         ui.end_row();
         for part in Part::ALL {
-            let (planned, booked) = (loaded.receipt.planned.get(part), loaded.receipt.charged.get(part));
-            if planned.or(booked).is_none_or(|bytes| bytes.0 == 0) {
+            let (planned, took) = (loaded.receipt.promised().get(part), loaded.receipt.took().get(part));
+            if planned.or(took).is_none_or(|bytes| bytes.0 == 0) {
                 continue;
             }
             ui.label(part.word());
-            for bytes in [planned, booked] {
+            for bytes in [planned, took] {
                 ui.label(mono(bytes.map_or_else(|| "–".to_owned(), |bytes| bytes.to_string())));
             }
             ui.end_row();
         }
     });
     if let Some(counted) = loaded.receipt.counted {
-        widgets::small(ui, format!("allocated in all: {counted}"));
+        widgets::small(ui, format!("weights and cache are booked, the tokenizer is allocated; allocated for weights and cache: {counted}"));
     }
 }

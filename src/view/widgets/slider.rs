@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{DragValue, Layout, Response, Role, Ui, WidgetInfo};
+use egui::{DragValue, Key, Layout, Response, Role, Ui, WidgetInfo};
 
 use super::text::term;
 use crate::view::theme;
@@ -53,15 +53,31 @@ pub fn slider(
     decimals: usize,
     snap: impl Fn(f64) -> f64,
 ) -> Response {
+    let before = *value;
     let typing = typed(ui, name, value, &range, decimals);
     let mut place = scale.place(*value, &range);
     let rail = rail(ui, name, &mut place, *value);
     let mut response = typing | rail.clone();
-    if rail.changed() {
-        *value = snap(scale.value(place, &range)).clamp(*range.start(), *range.end());
+    let snapped = |place: f64| snap(scale.value(place, &range)).clamp(*range.start(), *range.end());
+    let keys = if rail.has_focus() { pressed(ui) } else { 0.0 };
+    if keys != 0.0 {
+        // a point on the rail may be less than a step of what is snapped to, so the next one is looked for
+        let start = scale.place(before, &range);
+        let places = (1..=100_u8).map(|i| start + keys * f64::from(i) / 100.0);
+        let next = places.map(snapped).find(|next| (next - before).abs() > f64::EPSILON);
+        *value = next.unwrap_or(before);
+        response.mark_changed();
+    } else if rail.changed() {
+        *value = snapped(place);
         response.mark_changed();
     }
     response
+}
+
+/// The direction of the arrow keys that were pressed.
+fn pressed(ui: &Ui) -> f64 {
+    let key = |key| ui.input(|input| input.key_pressed(key));
+    f64::from(u8::from(key(Key::ArrowRight) || key(Key::ArrowUp))) - f64::from(u8::from(key(Key::ArrowLeft) || key(Key::ArrowDown)))
 }
 
 fn typed(ui: &mut Ui, name: &str, value: &mut f64, range: &RangeInclusive<f64>, decimals: usize) -> Response {

@@ -6,7 +6,7 @@ use ponder::engine::session::ModelId;
 use ponder::error::Error;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
-use ponder::memory::plan::Plan;
+use ponder::memory::plan::{Choice, Plan};
 use ponder::memory::probe::Machine;
 use ponder::message::{Command, Event, Generate, JobId, Order, Outcome, Receipt, Restored, Step};
 use ponder::state::{Action, State, Tone};
@@ -202,7 +202,8 @@ pub fn metrics(stop_reason: StopReason) -> Metrics {
 pub fn receipt(id: ModelId, plan: &Plan, template: Result<(), Error>) -> Receipt {
     let mut charged = plan.parts;
     charged.staging = None;
-    Receipt { id, planned: plan.parts, charged, counted: None, seconds: 0.1, context: plan.choice.context, threads: plan.choice.threads, template }
+    let Choice { context, threads, .. } = plan.choice;
+    Receipt { id, planned: plan.parts, charged, counted: None, tokenizer: None, seconds: 0.1, context, threads, template }
 }
 
 /// The error of a full disk.

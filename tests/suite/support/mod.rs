@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+pub mod bench;
+pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;
 pub mod scene;
 pub mod server;
+pub mod stage;
 pub mod starter;
 pub mod tiny_llama;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use egui_kittest::Harness;
+use ponder::engine::session::ModelId;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
 use ponder::memory::Parts;
@@ -11,7 +12,6 @@ use ponder::memory::plan::{self, Arithmetic, Choice, KvDtype};
 use ponder::memory::probe::Machine;
 use ponder::message::{Command, Event, JobId, Order, Outcome, Receipt, Step};
 use ponder::state::{Action, Loaded, State};
-use ponder::engine::session::ModelId;
 use ponder::store::chat::{Metrics, StopReason};
 use ponder::units::{Bytes, TokensPerSecond};
 use ponder::view::{Actions, View};
@@ -144,6 +144,7 @@ pub fn loaded(model: Arc<Model>) -> Loaded {
         planned: plan.parts,
         charged,
         counted: Some(charged.sum() + Bytes(70_000)),
+        tokenizer: plan.parts.tokenizer,
         seconds: 0.71,
         context: 8_192,
         threads: 2,
@@ -158,6 +159,7 @@ pub fn samples(loaded: &Loaded) -> Vec<Sample> {
     (0..600_u32)
         .map(|i| {
             let share = |from: u32, to: u32| f64::from(i.clamp(from, to) - from) / f64::from(to - from);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares of a few MiB")]
             let part = |bytes: Option<Bytes>, share: f64| Some(Bytes((bytes.unwrap_or_default().as_f64() * share) as u64));
             let works = (150..300).contains(&i) || (380..520).contains(&i);
             let charged = Parts {
@@ -170,7 +172,14 @@ pub fn samples(loaded: &Loaded) -> Vec<Sample> {
             let wave = f64::from(i % 7) / 20.0 + 0.5;
             let counted = Parts { activations: part(plan.activations, if works { wave } else { 0.02 }), ..Parts::default() };
             let total = charged.sum() + counted.activations.unwrap_or_default() + Bytes(21 << 20);
-            Sample { at: f64::from(i) / 10.0, charged, counted, counted_total: total, resident: total + Bytes(120 << 20), available: MACHINE.available }
+            Sample {
+                at: f64::from(i) / 10.0,
+                charged,
+                counted,
+                counted_total: total,
+                resident: total + Bytes(120 << 20),
+                available: MACHINE.available,
+            }
         })
         .collect()
 }
