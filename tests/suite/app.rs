@@ -146,7 +146,8 @@ fn frames_are_drawn_while_the_engine_is_held_up() {
 
 #[test]
 fn any_order_of_wishes_leaves_the_window_drawing() {
-    let orders = ["olsxuc", "holsxuc", "olhsxuc", "olshxuc", "olsuxlc", "osluxsc", "olsoluc", "olulslxc", "olsc", "hoc", "olhuc", "olsxsxsxuc"];
+    let orders =
+        ["olsxuc", "holsxuc", "olhsxuc", "olshxuc", "olsuxlc", "osluxsc", "olsoluc", "olulslxc", "olsc", "hoc", "olhuc", "olsxsxsxuc"];
     for order in orders {
         let mut window = Window::open();
         let path = window.model(&long());

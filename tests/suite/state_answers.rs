@@ -131,7 +131,11 @@ fn an_answer_that_fails_is_told_and_its_text_is_marked_as_interrupted() {
     assert_eq!(fold.done(job, Err(Error::Engine("the logits are not numbers".into()))), Some(Action::SaveDirty));
     assert_eq!(fold.told(Tone::Error, "not numbers"), 1);
     assert_eq!(fold.said(), ["Hi", "Hel"]);
-    assert_eq!(fold.turns()[1].metrics.map(|metrics| metrics.stop_reason), Some(StopReason::Interrupted), "else it seems to stream for ever");
+    assert_eq!(
+        fold.turns()[1].metrics.map(|metrics| metrics.stop_reason),
+        Some(StopReason::Interrupted),
+        "else it seems to stream for ever"
+    );
 }
 
 #[test]

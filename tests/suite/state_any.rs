@@ -127,7 +127,12 @@ impl Machine {
             (_, Kind::Generate) => Ok(Outcome::Generated(metrics(StopReason::EndOfTurn))),
             (2, Kind::Other) => Ok(Outcome::Fetched("fetched.gguf".into())),
             (3, Kind::Other) => {
-                let turns = vec![Turn { role: Role::Assistant, text: "alone".to_owned(), model: None, metrics: Some(metrics(StopReason::Cancelled)) }];
+                let turns = vec![Turn {
+                    role: Role::Assistant,
+                    text: "alone".to_owned(),
+                    model: None,
+                    metrics: Some(metrics(StopReason::Cancelled)),
+                }];
                 let chats = vec![Chat { turns, ..Chat::new(ChatId("from disk".to_owned())) }];
                 Ok(Outcome::Restored(Box::new(Restored { chats, ..Restored::default() })))
             }

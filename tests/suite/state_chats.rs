@@ -241,12 +241,14 @@ fn a_chat_has_the_name_it_is_given_and_else_its_first_words() {
     assert_eq!(fold.current().title, "Bytes");
     fold.exchange("More", "1024.");
     assert_eq!(fold.current().title, "Bytes");
-    assert!(saved_chat(&{
-        fold.no_order(Action::RenameChat(fold.id(), "B".to_owned()));
-        fold.order(Action::SaveDirty)
-    })
-    .title
-    .eq("B"));
+    assert!(
+        saved_chat(&{
+            fold.no_order(Action::RenameChat(fold.id(), "B".to_owned()));
+            fold.order(Action::SaveDirty)
+        })
+        .title
+        .eq("B")
+    );
 }
 
 #[test]

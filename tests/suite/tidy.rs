@@ -41,7 +41,10 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["unsafe"], &["kernels", "memory/alloc.rs"]),
     (&["println!", "eprintln!", "print!", "eprint!", "dbg!", "todo!", "unimplemented!"], &[]),
     (&["thread::spawn", "thread::Builder", "thread::scope"], &["worker"]),
-    (&["Color32::from_", "Color32::WHITE", "Color32::BLACK", "Color32::GRAY", "Color32::RED", "Rgba::", "Hsva::", "hex_color!"], &["view/theme.rs"]),
+    (
+        &["Color32::from_", "Color32::WHITE", "Color32::BLACK", "Color32::GRAY", "Color32::RED", "Rgba::", "Hsva::", "hex_color!"],
+        &["view/theme.rs"],
+    ),
 ];
 
 const LONGEST: usize = 500;
@@ -216,7 +219,8 @@ fn what_belongs_to_a_place_stands_there_only() {
     for (name, text) in sources("src") {
         let code = code(&text);
         for (words, places) in PLACES {
-            let allowed = places.iter().any(|place| name == *place || name == format!("{place}.rs") || name.starts_with(&format!("{place}/")));
+            let allowed =
+                places.iter().any(|place| name == *place || name == format!("{place}.rs") || name.starts_with(&format!("{place}/")));
             let used = words.iter().filter(|word| !allowed && uses(&code, word));
             wrong.extend(used.map(|word| format!("src/{name} has `{word}`, which belongs to {places:?}")));
         }
@@ -251,7 +255,9 @@ fn no_path_of_somebodys_machine_is_in_the_repository() {
     let invented = [concat!("/ho", "me/someone")];
     let mut wrong = Vec::new();
     for (name, text) in files {
-        for line in text.lines().filter(|line| homes.iter().any(|home| line.contains(home)) && !invented.iter().any(|home| line.contains(home))) {
+        for line in
+            text.lines().filter(|line| homes.iter().any(|home| line.contains(home)) && !invented.iter().any(|home| line.contains(home)))
+        {
             wrong.push(format!("{name}: {}", line.trim()));
         }
     }

@@ -258,7 +258,8 @@ fn the_journal_holds_what_has_streamed_so_far() {
 fn journal(data: &Path) -> String {
     let files = std::fs::read_dir(data.join("chats")).unwrap().map(|entry| entry.unwrap().path());
     let journals: Vec<_> = files.filter(|path| path.is_file() && path.extension().is_none_or(|extension| extension != "json")).collect();
-    let lines = journals.iter().flat_map(|path| std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>());
+    let lines =
+        journals.iter().flat_map(|path| std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>());
     let text = |line: String| serde_json::from_str::<serde_json::Value>(&line).ok()?.get("text")?.as_str().map(str::to_owned);
     lines.filter_map(text).collect()
 }
@@ -337,7 +338,8 @@ fn nothing_is_loaded_that_the_machine_does_not_have() {
     let mut bench = Bench::new();
     let path = bench.file("tiny.gguf", &TinyLlama::default());
     let Command::Load(mut order) = load(&path) else { panic!("no load") };
-    let machine = ponder::memory::probe::Machine { total: ponder::units::Bytes(1_000), available: ponder::units::Bytes(1_000), processors: 2 };
+    let machine =
+        ponder::memory::probe::Machine { total: ponder::units::Bytes(1_000), available: ponder::units::Bytes(1_000), processors: 2 };
     order.plan = plan::plan(&order.model, order.plan.choice, &machine).unwrap();
     let outcome = bench.run(Command::Load(order));
     assert!(matches!(outcome, Err(Error::OverBudget { .. })), "{outcome:?}");

@@ -169,7 +169,14 @@ pub fn load(path: &Path) -> Command {
 pub fn generate(model: ModelId, text: &str, max_tokens: usize) -> Command {
     let sampling = Sampling { temperature: 0.0, max_tokens, seed: Some(1), ..Sampling::default() };
     let chat = ChatId("0000000000001-1-1".to_owned());
-    Command::Generate(Box::new(Generate { model, chat, turn: 1, label: "Tiny".to_owned(), input: Input::Completion(text.to_owned()), sampling }))
+    Command::Generate(Box::new(Generate {
+        model,
+        chat,
+        turn: 1,
+        label: "Tiny".to_owned(),
+        input: Input::Completion(text.to_owned()),
+        sampling,
+    }))
 }
 
 pub fn chat(id: &str) -> Chat {
