@@ -62,6 +62,7 @@ impl Session {
         progress: &mut dyn FnMut(Bytes) -> bool,
     ) -> Result<Self> {
         check_budget(plan, anyway)?;
+        alloc::keep_nothing();
         let kept_before = alloc::engine_live().unwrap_or_default() - charged_to_engine(&ledger.parts());
         let (tokenizer, tokenizer_bytes) = alloc::measure(|| Vocabulary::read(&model.file).and_then(Tokenizer::new));
         let tokenizer = tokenizer?;
