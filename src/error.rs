@@ -99,9 +99,3 @@ impl Error {
         Self::Store { path: path.to_owned(), reason: reason.to_string() }
     }
 }
-
-impl From<candle_core::Error> for Error {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Engine(error.to_string())
-    }
-}

@@ -14,8 +14,8 @@
 //! * [`state::State::perform`] turns a wish into at most one [`message::Order`]; [`state::State::apply`] folds an [`message::Event`] in
 //!   and returns at most one action that follows (fetched → open → load). Without threads the whole app is a pure fold.
 //! * A **lane** of the [`worker`] turns an order into events. The engine lane owns the model; the inspect lane owns none, so browsing
-//!   neither waits for an answer nor stops one; the store lane writes chats and settings; the net lane downloads; the dialog lane waits
-//!   for the desktop. `Stop` names a job and overtakes the queue.
+//!   neither waits for an answer nor stops one; the scan lane looks for models; the store lane writes chats and settings; the net lane
+//!   downloads; the dialog lane waits for the desktop. `Stop` names a job and overtakes the queue.
 //! * The **headless commands** ([`cli`]) call the same functions as the lanes. There is no second implementation of anything.
 //!
 //! # The rooms, in reading order

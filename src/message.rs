@@ -42,7 +42,7 @@ pub struct Order {
 pub enum Command {
     /// Read a file's header. Inspect lane.
     Inspect(PathBuf),
-    /// Look for models on this disk. Inspect lane.
+    /// Look for models on this disk. Scan lane.
     Scan {
         /// Folders to search beside the usual ones.
         folders: Vec<PathBuf>,

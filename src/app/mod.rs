@@ -12,14 +12,14 @@ use egui::ThemePreference;
 use crate::error::Result;
 use crate::library::Folders;
 use crate::memory::probe::Probe;
-use crate::message::Order;
+use crate::message::{Command, Disturbance, JobId, Order};
 use crate::state::notice::INFO_MILLIS;
 use crate::state::{Action, State};
 use crate::store::settings::{Settings, Theme, Window};
 use crate::view::{self, Actions, View as _};
 use crate::worker::Worker;
 
-/// How soon a change is on disk.
+/// How soon a change is on its way to the disk.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
 /// How long closing waits for the last writes.
 const CLOSING: Duration = Duration::from_millis(1_500);
@@ -33,7 +33,8 @@ pub struct App {
     state: State,
     worker: Worker,
     root: view::Root,
-    saved: Instant,
+    /// When the app first saw what is not on disk yet.
+    changed: Option<Instant>,
     drawn: Shown,
     frame: Duration,
 }
@@ -58,7 +59,7 @@ impl App {
         let worker = Worker::start(folders, wake)?;
         let mut state = State::new(Probe::default().machine(), now());
         state.settings = start.settings;
-        let mut app = Self { state, worker, root: view::Root::default(), saved: Instant::now(), drawn: Shown::default(), frame };
+        let mut app = Self { state, worker, root: view::Root::default(), changed: None, drawn: Shown::default(), frame };
         let order = app.state.restore();
         app.worker.send(order);
         let order = app.state.ask_theme();
@@ -89,6 +90,12 @@ impl App {
         self.worker.send(order);
     }
 
+    /// Disturbs the engine's lane; nobody waits for the end of it.
+    #[doc(hidden)]
+    pub fn disturb(&self, disturbance: Disturbance) {
+        self.send(Order { job: JobId(u64::MAX), command: Command::Disturb(disturbance) });
+    }
+
     /// Folds the events in that have come so far.
     fn drain(&mut self) {
         for event in self.worker.drain() {
@@ -98,14 +105,20 @@ impl App {
         }
     }
 
+    /// Writes what changed half a second ago, and what could not be written when its time has come.
     fn autosave(&mut self, ctx: &egui::Context) {
-        if !self.state.unsaved() {
-            self.saved = Instant::now();
-        } else if self.saved.elapsed() >= SAVE_AFTER {
-            self.saved = Instant::now();
+        let Some(due) = self.state.next_save() else {
+            self.changed = None;
+            return;
+        };
+        let changed = *self.changed.get_or_insert_with(Instant::now);
+        let pause = Duration::from_millis(due.saturating_sub(self.state.now).try_into().unwrap_or_default());
+        let wait = SAVE_AFTER.saturating_sub(changed.elapsed()).max(pause);
+        if wait.is_zero() {
+            self.changed = None;
             self.perform(Action::SaveDirty);
         } else {
-            ctx.request_repaint_after(SAVE_AFTER);
+            ctx.request_repaint_after(wait);
         }
     }
 
@@ -170,22 +183,24 @@ impl eframe::App for App {
         visuals.panel_fill.to_normalized_gamma_f32()
     }
 
-    /// Stops an answer, keeps what it said, and writes everything down.
+    /// Stops an answer, keeps what it said, and writes everything down; what cannot be written is tried once more.
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         let deadline = Instant::now() + CLOSING;
         self.perform(Action::Stop);
+        let mut tried = false;
         while Instant::now() < deadline {
-            if self.state.answering.is_none() {
-                self.perform(Action::SaveDirty);
-                if !self.state.unsaved() {
+            let is_ready = self.state.answering.is_none() && self.state.restored.ready().is_some() && !self.state.is_saving();
+            if is_ready {
+                if tried || !self.state.unsaved() {
                     break;
                 }
+                tried = true;
+                self.perform(Action::SaveDirty);
             }
             if let Some(event) = self.worker.wait(Duration::from_millis(50))
-                && let Some(action) = self.state.apply(event)
-                && !matches!(action, Action::Answer(_) | Action::Scan)
+                && let Some(Action::SaveDirty) = self.state.apply(event)
             {
-                self.perform(action);
+                self.perform(Action::SaveDirty);
             }
         }
     }

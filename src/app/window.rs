@@ -8,13 +8,23 @@ use eframe::{NativeOptions, wgpu};
 use egui::ViewportBuilder;
 
 use super::{App, Start};
-use crate::cli::args::Renderer;
 use crate::error::{Error, Result};
 use crate::library::Folders;
 use crate::store::settings::Settings;
 
 /// Also the name of the desktop file.
 const APP_ID: &str = "ponder";
+
+/// How the window is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Renderer {
+    /// wgpu, or glow where that fails.
+    Auto,
+    /// Vulkan, Metal, DX12 or GLES through wgpu.
+    Wgpu,
+    /// OpenGL through glow.
+    Glow,
+}
 
 /// Opens the window and returns when it is closed.
 ///

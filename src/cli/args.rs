@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::app::window::Renderer;
 use crate::memory::plan::KvDtype;
 
 /// Runs local AI models and lets you look inside them.
@@ -21,17 +22,6 @@ pub struct Cli {
     /// What to do without a window.
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// See [`Cli::renderer`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Renderer {
-    /// wgpu, or glow where that fails.
-    Auto,
-    /// Vulkan, Metal, DX12 or GLES through wgpu.
-    Wgpu,
-    /// OpenGL through glow.
-    Glow,
 }
 
 /// The headless commands.

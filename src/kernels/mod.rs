@@ -11,3 +11,9 @@ pub mod matmul;
 pub mod pool;
 pub mod precision;
 pub mod weight;
+
+impl From<candle_core::Error> for crate::error::Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Engine(error.to_string())
+    }
+}

@@ -1,16 +1,18 @@
 //! What an event changes, and the wish that follows from it.
 
+use std::sync::Arc;
+
 use super::{Action, Loaded, Opened, Page, Phase, Slot, State, Tone};
 use crate::error::Error;
 use crate::inspect::Model;
 use crate::library::summary::Summary;
 use crate::memory::plan::{self, Fit};
 use crate::message::{Event, JobId, Outcome, Receipt, Restored, Step};
-use crate::store::chat::{Metrics, Mode, Role, StopReason};
-use std::sync::Arc;
+use crate::store::settings::Settings;
 
 impl State {
-    /// Folds an event in and returns at most one wish that follows. Events of jobs nobody waits for change nothing.
+    /// Folds an event in and returns at most one wish that follows. Events of jobs nobody waits for change nothing, but that a model is
+    /// gone is true whoever's job it was.
     pub fn apply(&mut self, event: Event) -> Option<Action> {
         match event {
             Event::Step { job, step } => self.step(job, step),
@@ -30,7 +32,8 @@ impl State {
             Step::Freed(id) => {
                 if self.loaded.as_ref().is_some_and(|loaded| loaded.receipt.id == id) {
                     self.loaded = None;
-                    self.context_used = 0;
+                    self.read = None;
+                    self.show_context();
                     self.memory.mark("unloaded");
                 }
             }
@@ -43,21 +46,22 @@ impl State {
             Step::Reading { done, total } => {
                 if let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) {
                     answering.phase = Phase::Reading { done, total };
-                    self.context_used = done;
+                    self.read = Some((answering.chat.clone(), done));
+                    self.show_context();
                 }
             }
             Step::Text { text, generated, context_used, decode } => {
                 let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) else { return };
                 answering.phase = Phase::Writing { generated, decode };
-                self.context_used = context_used;
                 let chat = answering.chat.clone();
-                self.chats.edit(&chat, self.now, |chat| {
-                    if let Some(turn) = chat.turns.last_mut() {
+                // The journal writes it; the chat is written when the answer is complete.
+                self.chats.update(&chat, |chat| {
+                    if let Some(turn) = chat.turns.last_mut().filter(|turn| turn.is_open()) {
                         turn.text.push_str(&text);
                     }
                 });
-                // The journal has it; the chat is written as a whole when the answer is complete.
-                self.chats.written(&chat);
+                self.read = Some((chat, context_used));
+                self.show_context();
             }
             Step::Loading { .. } | Step::Fetching(_) => {}
         }
@@ -88,6 +92,7 @@ impl State {
                 Ok(_) => Slot::Empty,
                 Err(error) => Slot::Failed(error),
             };
+            return std::mem::take(&mut self.scan_again).then_some(Action::Scan);
         } else if self.prompt.waits_for(job) {
             self.prompt = match outcome {
                 Ok(Outcome::Prompt(prompt)) => Slot::Ready(prompt),
@@ -105,24 +110,20 @@ impl State {
                 return Some(Action::Open { path, load: false });
             }
             self.tell(outcome.err());
-        } else if self.saving == Some(job) {
-            self.saving = None;
-            match outcome {
-                Ok(_) => return (self.chats.has_dirty() || self.settings_dirty).then_some(Action::SaveDirty),
-                Err(error) => self.tell(Some(error)),
-            }
+        } else if let Some(written) = self.saving.done(job) {
+            return self.saved(&written, outcome);
         } else if self.unloading == Some(job) {
             self.unloading = None;
+            // A model that went before is what was wished for.
+            self.tell(outcome.err().filter(|_| self.loaded.is_some()));
+        } else if self.chores.remove(&job) {
             self.tell(outcome.err());
-        } else if let Err(error) = outcome {
-            // Deleting and restoring chats wait in no slot, but their failure must be seen.
-            self.tell(Some(error));
         }
         None
     }
 
     /// Shows an error once, unless the person asked for it.
-    fn tell(&mut self, error: Option<Error>) {
+    pub(super) fn tell(&mut self, error: Option<Error>) {
         if let Some(error) = error.filter(|error| *error != Error::Cancelled) {
             self.notices.push(Tone::Error, error.to_string(), None, self.now);
         }
@@ -139,7 +140,10 @@ impl State {
                 self.opened = Slot::Ready(Opened { model, plan });
                 (load && fits).then_some(Action::Load { anyway: false })
             }
-            Ok(_) => None,
+            Ok(_) => {
+                self.opened = Slot::Empty;
+                None
+            }
             Err(error) => {
                 self.opened = Slot::Failed(error);
                 None
@@ -153,10 +157,12 @@ impl State {
             (Ok(Outcome::Loaded(receipt)), Some((model, plan))) => {
                 self.loading = Slot::Empty;
                 self.memory.mark("loaded");
-                self.context_used = 0;
+                self.read = None;
+                self.show_context();
                 self.fallback_template = false;
                 self.warn_of_template(&receipt, &model);
                 self.loaded = Some(Loaded { model, plan, receipt: *receipt });
+                self.follow_template();
                 if matches!(self.page, Page::Home | Page::Model) {
                     self.page = Page::Chat;
                 }
@@ -170,58 +176,11 @@ impl State {
         None
     }
 
-    /// A model without a template completes texts; a broken template offers its fallback.
+    /// A template that is missing or broken offers its fallback.
     fn warn_of_template(&mut self, receipt: &Receipt, model: &Arc<Model>) {
         let Err(error) = &receipt.template else { return };
         let text = format!("{}: {error}", model.name());
         self.notices.push(Tone::Warning, text, Some(("Use the fallback", Action::UseFallbackTemplate(true))), self.now);
-        if model.file.metadata.str("tokenizer.chat_template").is_none() && self.chats.current().turns.is_empty() {
-            let id = self.chats.current().id.clone();
-            self.chats.edit(&id, self.now, |chat| chat.mode = Mode::Completion);
-            self.chats.written(&id);
-        }
-    }
-
-    fn answered(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
-        let answering = self.answering.take()?;
-        let chat = answering.chat;
-        if answering.phase == Phase::Saving {
-            // The text is in memory whatever the disk says; the person is told and gets the answer.
-            if let Err(error) = outcome {
-                self.chats.edit(&chat, self.now, |_| ());
-                self.tell(Some(error));
-            }
-            return (!answering.stopping).then_some(Action::Answer(chat));
-        }
-        self.memory.mark("answer");
-        match outcome {
-            Ok(Outcome::Generated(metrics)) => {
-                if metrics.stop_reason == StopReason::ContextFull {
-                    let text = "The context is full, so the answer ends here. Nothing was dropped: start a new chat, or load the model with a longer context.";
-                    self.notices.push(Tone::Warning, text, Some(("New chat", Action::NewChat)), self.now);
-                }
-                self.finish_turn(&chat, Some(metrics));
-            }
-            Ok(_) => self.finish_turn(&chat, None),
-            Err(error) => {
-                self.finish_turn(&chat, None);
-                self.tell(Some(error));
-            }
-        }
-        Some(Action::SaveDirty)
-    }
-
-    /// Completes the answer's turn; one that got no text and no measurement is taken back.
-    fn finish_turn(&mut self, chat: &crate::store::chat::ChatId, metrics: Option<Metrics>) {
-        self.chats.edit(chat, self.now, |chat| {
-            let Some(turn) = chat.turns.last_mut().filter(|turn| turn.role == Role::Assistant) else { return };
-            turn.metrics = metrics;
-            if turn.text.is_empty()
-                && metrics.is_none_or(|metrics| metrics.generated_tokens == 0 && metrics.stop_reason != StopReason::EndOfTurn)
-            {
-                chat.turns.pop();
-            }
-        });
     }
 
     fn fetched(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
@@ -246,11 +205,10 @@ impl State {
         match outcome {
             Ok(Outcome::Restored(restored)) => {
                 let Restored { chats, settings, problems } = *restored;
-                // What was typed before the disk answered stays.
-                let typed: Vec<_> = self.chats.iter().filter(|chat| !chat.is_empty()).cloned().collect();
-                self.chats = super::Chats::new(chats.into_iter().chain(typed).collect(), self.now);
-                let opened = std::mem::replace(&mut self.settings, settings).recent;
-                opened.into_iter().rev().for_each(|path| self.remember(path));
+                self.chats.add(chats);
+                let mine = std::mem::replace(&mut self.settings, settings.clone());
+                self.keep_changes(mine);
+                self.saving.settings_are_saved(self.settings == settings);
                 self.restored = Slot::Ready(());
                 for problem in problems {
                     self.notices.push(Tone::Warning, problem.to_string(), None, self.now);
@@ -263,5 +221,35 @@ impl State {
             }
         }
         Action::Scan
+    }
+
+    /// What was changed since the window opened stays; the rest is as it was on disk.
+    fn keep_changes(&mut self, mine: Settings) {
+        let start = std::mem::take(&mut self.settings_at_start);
+        let settings = &mut self.settings;
+        if mine.threads != start.threads {
+            settings.threads = mine.threads;
+        }
+        if mine.theme != start.theme {
+            settings.theme = mine.theme;
+        }
+        if mine.scale.to_bits() != start.scale.to_bits() {
+            settings.scale = mine.scale;
+        }
+        if mine.model_folders != start.model_folders {
+            settings.model_folders = mine.model_folders;
+        }
+        if mine.side_panel_width.to_bits() != start.side_panel_width.to_bits() {
+            settings.side_panel_width = mine.side_panel_width;
+        }
+        if mine.chat_list_width.to_bits() != start.chat_list_width.to_bits() {
+            settings.chat_list_width = mine.chat_list_width;
+        }
+        if mine.window != start.window {
+            settings.window = mine.window;
+        }
+        for path in mine.recent.into_iter().rev().filter(|path| !start.recent.contains(path)) {
+            self.remember(path);
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct Chats {
     list: Vec<Chat>,
     current: usize,
     dirty: BTreeSet<ChatId>,
+    /// Could not be written and will be tried again.
+    failed: BTreeSet<ChatId>,
     deleted: Option<Chat>,
     made: u32,
 }
@@ -23,9 +25,16 @@ impl Chats {
     #[must_use]
     pub fn new(mut list: Vec<Chat>, now: i64) -> Self {
         list.sort_by_key(|chat| std::cmp::Reverse(chat.changed));
-        let mut chats = Self { list, current: 0, dirty: BTreeSet::new(), deleted: None, made: 0 };
+        let mut chats = Self { list, current: 0, dirty: BTreeSet::new(), failed: BTreeSet::new(), deleted: None, made: 0 };
         chats.start(now);
         chats
+    }
+
+    /// Adds what was on disk below what is here, the newest first. The chat that is shown stays.
+    pub fn add(&mut self, mut list: Vec<Chat>) {
+        list.retain(|chat| self.get(&chat.id).is_none());
+        list.sort_by_key(|chat| std::cmp::Reverse(chat.changed));
+        self.list.append(&mut list);
     }
 
     /// The chats, the newest first.
@@ -47,11 +56,18 @@ impl Chats {
 
     /// Changes a chat through `change` and notes that it has to be written. `None` if there is no such chat.
     pub fn edit<R>(&mut self, id: &ChatId, now: i64, change: impl FnOnce(&mut Chat) -> R) -> Option<R> {
-        let chat = self.list.iter_mut().find(|chat| chat.id == *id)?;
-        chat.changed = now;
-        let result = change(chat);
+        let result = self.update(id, |chat| {
+            chat.changed = now;
+            change(chat)
+        })?;
+        self.failed.remove(id);
         self.dirty.insert(id.clone());
         Some(result)
+    }
+
+    /// Changes a chat without noting it: what the answer's journal writes, or what is not the person's doing.
+    pub fn update<R>(&mut self, id: &ChatId, change: impl FnOnce(&mut Chat) -> R) -> Option<R> {
+        self.list.iter_mut().find(|chat| chat.id == *id).map(change)
     }
 
     /// Shows an empty chat, taking over system prompt and sampling from the one that was shown.
@@ -60,7 +76,7 @@ impl Chats {
             || (String::new(), Sampling::default(), Mode::default()),
             |chat| (chat.system.clone(), chat.sampling.clone(), chat.mode),
         );
-        if let Some(empty) = self.list.iter().position(|chat| chat.turns.is_empty() && chat.draft.is_empty()) {
+        if let Some(empty) = self.list.iter().position(Chat::is_empty) {
             self.current = empty;
             return;
         }
@@ -78,11 +94,14 @@ impl Chats {
         }
     }
 
-    /// Takes a chat out of the list and keeps it for [`Chats::undo_delete`].
+    /// Takes a chat out of the list and keeps it for [`Chats::undo_delete`], unless there is nothing in it.
     pub fn delete(&mut self, id: &ChatId, now: i64) -> bool {
         let Some(place) = self.list.iter().position(|chat| chat.id == *id) else { return false };
-        self.deleted = Some(self.list.remove(place));
-        self.dirty.remove(id);
+        let chat = self.list.remove(place);
+        if !chat.is_empty() {
+            self.deleted = Some(chat);
+        }
+        self.written(id);
         if self.current > place || self.current == self.list.len() {
             self.current = self.current.saturating_sub(1);
         }
@@ -134,12 +153,31 @@ impl Chats {
     /// Takes this chat off the list of those to be written, because it is.
     pub fn written(&mut self, id: &ChatId) {
         self.dirty.remove(id);
+        self.failed.remove(id);
     }
 
-    /// Whether anything has to be written.
+    /// A chat could not be written: it will be when it changes, or with [`Chats::retry`].
+    pub fn not_written(&mut self, id: &ChatId) {
+        if self.get(id).is_some() && !self.dirty.contains(id) {
+            self.failed.insert(id.clone());
+        }
+    }
+
+    /// Everything that could not be written is to be written again.
+    pub fn retry(&mut self) {
+        self.dirty.append(&mut self.failed);
+    }
+
+    /// Whether anything has to be written, failures aside.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
         !self.dirty.is_empty()
+    }
+
+    /// Whether something could not be written.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
     }
 
     /// Moves a chat to the top of the list.

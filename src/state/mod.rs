@@ -4,13 +4,15 @@
 //! follows from it (fetched → open → load). Nothing else changes the state.
 
 pub mod action;
+mod answer;
 pub mod apply;
 pub mod chats;
 pub mod notice;
 pub mod perform;
+mod saving;
 pub mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ use crate::memory::history::History;
 use crate::memory::plan::{self, Choice, Plan};
 use crate::memory::probe::Machine;
 use crate::message::{JobId, Receipt};
-use crate::store::chat::ChatId;
+use crate::store::chat::{ChatId, Mode};
 use crate::store::settings::Settings;
 use crate::units::{Bytes, TokensPerSecond};
 
@@ -145,11 +147,20 @@ pub struct State {
     pub notices: Notices,
     promised: Option<(Arc<Model>, Plan)>,
     picking: Option<JobId>,
-    saving: Option<JobId>,
-    settings_dirty: bool,
+    saving: saving::Saving,
+    /// The settings that the window opened with; what differs from them was changed before the disk answered.
+    settings_at_start: Settings,
     load_when_open: bool,
     unloading: Option<JobId>,
     asking_theme: Option<JobId>,
+    /// Jobs of which only a failure is of interest.
+    chores: BTreeSet<JobId>,
+    /// The folders changed while models were searched.
+    scan_again: bool,
+    /// The chat that the model read last, and the positions it takes.
+    read: Option<(ChatId, usize)>,
+    /// Chats are completions because the model has no template, not because the person wished it.
+    completes_by_default: bool,
     next_job: u64,
 }
 
@@ -179,11 +190,15 @@ impl State {
             notices: Notices::default(),
             promised: None,
             picking: None,
-            saving: None,
-            settings_dirty: false,
+            saving: saving::Saving::default(),
+            settings_at_start: Settings::default(),
             load_when_open: false,
             unloading: None,
             asking_theme: None,
+            chores: BTreeSet::new(),
+            scan_again: false,
+            read: None,
+            completes_by_default: false,
             next_job: 0,
         }
     }
@@ -194,10 +209,10 @@ impl State {
         self.settings.threads.unwrap_or(self.machine.processors).clamp(1, 256)
     }
 
-    /// Whether a message could be sent now: a model is there and no answer is under way.
+    /// Whether a message could be sent now: a model is there to stay and no answer is under way.
     #[must_use]
     pub fn can_answer(&self) -> bool {
-        self.loaded.is_some() && self.answering.is_none()
+        self.loaded.is_some() && self.answering.is_none() && self.loading.job().is_none() && self.unloading.is_none()
     }
 
     /// Whether the current chat's answer is under way.
@@ -217,16 +232,34 @@ impl State {
         }
     }
 
-    /// Whether anything changed that is not on disk yet.
-    #[must_use]
-    pub fn unsaved(&self) -> bool {
-        self.chats.has_dirty() || self.settings_dirty || self.saving.is_some()
-    }
-
     /// Lets go of notices that have been shown long enough; whether any is left that will go.
     pub fn expire_notices(&mut self) -> bool {
         self.notices.expire(self.now);
         self.notices.iter().any(|notice| notice.tone == Tone::Info)
+    }
+
+    /// The positions that the chat on the screen takes in the model's context.
+    fn show_context(&mut self) {
+        let current = &self.chats.current().id;
+        self.context_used = self.read.as_ref().filter(|(chat, _)| chat == current).map_or(0, |(_, used)| *used);
+    }
+
+    /// A model without a template completes texts: a chat in which nothing was said goes along with that, and back.
+    fn follow_template(&mut self) {
+        let Some(loaded) = &self.loaded else { return };
+        let has_none = loaded.receipt.template.is_err() && loaded.model.file.metadata.str("tokenizer.chat_template").is_none();
+        let completes = has_none && !self.fallback_template;
+        let chat = self.chats.current();
+        let mode = match chat.mode {
+            Mode::Chat if completes => Mode::Completion,
+            Mode::Completion if !completes && self.completes_by_default => Mode::Chat,
+            Mode::Chat | Mode::Completion => return,
+        };
+        if chat.turns.is_empty() {
+            let id = chat.id.clone();
+            self.chats.update(&id, |chat| chat.mode = mode);
+            self.completes_by_default = completes;
+        }
     }
 
     fn next_job(&mut self) -> JobId {
@@ -249,7 +282,11 @@ impl State {
         Machine { available: (self.machine.available + held).min(self.machine.total), ..self.machine }
     }
 
+    /// What a load under way has taken is missing from the machine: its plan stands until it is done.
     fn replan(&mut self) {
+        if self.loading.job().is_some() {
+            return;
+        }
         let machine = self.planning_machine();
         if let Slot::Ready(opened) = &mut self.opened
             && let Ok(plan) = &opened.plan

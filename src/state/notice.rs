@@ -57,6 +57,11 @@ impl Notices {
         self.list.retain(|notice| notice.id != id);
     }
 
+    /// Closes what offers this, because it would do nothing or something else now.
+    pub fn withdraw(&mut self, action: &Action) {
+        self.list.retain(|notice| notice.offer.as_ref().is_none_or(|(_, offered)| offered != action));
+    }
+
     /// Lets go of what has been shown long enough.
     pub fn expire(&mut self, now: i64) {
         self.list.retain(|notice| notice.tone != Tone::Info || now - notice.since < INFO_MILLIS);

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Action, Answering, Loaded, Loading, Page, Phase, Slot, State, Tone};
-use crate::engine::session::Input;
-use crate::engine::template::{Message, Role as TemplateRole};
+use super::{Action, Loading, Page, Slot, State, Tone};
 use crate::memory::plan;
-use crate::message::{Command, Generate, Load, Order};
-use crate::store::chat::{Chat, ChatId, Mode, Role, Turn};
+use crate::message::{Command, JobId, Load, Order};
+use crate::store::chat::{Chat, ChatId};
+use crate::store::settings::Settings;
 use crate::units::Bytes;
 
 /// Recent files that are kept.
@@ -36,18 +35,24 @@ impl State {
             Action::Draft(text) => self.edit_current(|chat| chat.draft = text),
             Action::SetSystem(text) => self.edit_current(|chat| chat.system = text),
             Action::SetSampling(sampling) => self.edit_current(|chat| chat.sampling = sampling.clamped()),
-            Action::SetMode(mode) => self.edit_current(|chat| chat.mode = mode),
+            Action::SetMode(mode) => {
+                self.completes_by_default = false;
+                self.edit_current(|chat| chat.mode = mode);
+            }
             Action::Send => return self.send(),
             Action::Answer(id) => return self.answer(&id),
             Action::Regenerate => return self.regenerate(),
             Action::Stop => return self.stop_answer(),
             Action::ShowPrompt => return self.show_prompt(),
             Action::HidePrompt => self.prompt = Slot::Empty,
-            Action::UseFallbackTemplate(on) => self.fallback_template = on,
+            Action::UseFallbackTemplate(on) => {
+                self.fallback_template = on;
+                self.follow_template();
+            }
             Action::SaveDirty => return self.save_dirty(),
             Action::ForgetRecent(path) => self.set(|settings| settings.recent.retain(|other| *other != path)),
             Action::SetTheme(theme) => self.set(|settings| settings.theme = theme),
-            Action::SetScale(scale) => self.set(|settings| settings.scale = scale.clamp(0.5, 3.0)),
+            Action::SetScale(scale) => self.set(|settings| settings.scale = scale),
             Action::SetThreads(threads) => {
                 self.set(|settings| settings.threads = threads);
                 let threads = self.threads();
@@ -73,14 +78,29 @@ impl State {
         None
     }
 
-    fn order(&mut self, command: Command) -> Order {
+    pub(super) fn order(&mut self, command: Command) -> Order {
         Order { job: self.next_job(), command }
     }
 
-    fn set(&mut self, change: impl FnOnce(&mut crate::store::settings::Settings)) {
-        let before = self.settings.clone();
-        change(&mut self.settings);
-        self.settings_dirty |= self.settings != before;
+    /// An order of which only a failure is of interest.
+    fn chore(&mut self, command: Command) -> Order {
+        let order = self.order(command);
+        self.chores.insert(order.job);
+        order
+    }
+
+    pub(super) fn inform(&mut self, text: impl Into<String>) {
+        self.notices.push(Tone::Info, text, None, self.now);
+    }
+
+    pub(super) fn set(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        let settings = settings.usable();
+        if settings != self.settings {
+            self.settings = settings;
+            self.saving.settings_changed();
+        }
     }
 
     fn edit_current(&mut self, change: impl FnOnce(&mut Chat)) {
@@ -91,6 +111,7 @@ impl State {
     /// Reads chats and settings: the first order of all.
     pub fn restore(&mut self) -> Order {
         let order = self.order(Command::Restore);
+        self.settings_at_start = self.settings.clone();
         self.restored = Slot::Busy { job: order.job, progress: () };
         order
     }
@@ -115,6 +136,9 @@ impl State {
         let order = self.order(Command::Inspect(path.clone()));
         self.opened = Slot::Busy { job: order.job, progress: path };
         self.load_when_open = load;
+        if matches!(self.loading, Slot::Failed(_)) {
+            self.loading = Slot::Empty;
+        }
         self.page = Page::Model;
         order
     }
@@ -129,7 +153,8 @@ impl State {
     }
 
     fn scan(&mut self) -> Option<Order> {
-        if self.found.job().is_some() {
+        self.scan_again = self.found.job().is_some();
+        if self.scan_again {
             return None;
         }
         let order = self.order(Command::Scan { folders: self.settings.model_folders.clone(), recent: self.settings.recent.clone() });
@@ -146,7 +171,7 @@ impl State {
         Some(order)
     }
 
-    fn stop(&mut self, job: Option<crate::message::JobId>) -> Option<Order> {
+    pub(super) fn stop(&mut self, job: Option<JobId>) -> Option<Order> {
         let job = job?;
         Some(self.order(Command::Stop(job)))
     }
@@ -158,17 +183,32 @@ impl State {
         {
             let mut choice = plan.choice;
             change(&mut choice);
+            if let Ok(spec) = &opened.model.spec {
+                choice.context = choice.context.min(spec.n_ctx_train);
+            }
             opened.plan = plan::plan(&opened.model, choice, &machine);
         }
     }
 
     fn load(&mut self, anyway: bool) -> Option<Order> {
-        if self.loading.job().is_some() || self.answering.is_some() {
-            return None;
-        }
         let opened = self.opened.ready()?;
         let plan = opened.plan.as_ref().ok()?.clone();
-        let (model, name, total) = (Arc::clone(&opened.model), opened.model.name(), plan.parts.weights.unwrap_or_default());
+        let (model, name) = (Arc::clone(&opened.model), opened.model.name());
+        if let Some(loading) = self.loading.progress() {
+            if self.promised.as_ref().is_none_or(|(promised, _)| !Arc::ptr_eq(promised, &model)) {
+                self.inform(format!("{} is still loading; load {name} after it.", loading.name));
+            }
+            return None;
+        }
+        if self.opened_is_loaded() && self.unloading.is_none() {
+            self.page = Page::Chat;
+            return None;
+        }
+        if self.answering.is_some() {
+            self.inform(format!("Stop the answer first, then load {name}."));
+            return None;
+        }
+        let total = plan.parts.weights.unwrap_or_default();
         let order = self.order(Command::Load(Box::new(Load { model: Arc::clone(&model), plan: plan.clone(), anyway })));
         self.loading = Slot::Busy { job: order.job, progress: Loading { name, done: Bytes(0), total } };
         self.promised = Some((model, plan));
@@ -176,10 +216,18 @@ impl State {
     }
 
     fn unload(&mut self) -> Option<Order> {
-        if self.answering.is_some() || self.unloading.is_some() {
+        let id = self.loaded.as_ref()?.receipt.id;
+        if self.unloading.is_some() {
             return None;
         }
-        let id = self.loaded.as_ref()?.receipt.id;
+        if self.answering.is_some() {
+            self.inform("Stop the answer first, then unload.");
+            return None;
+        }
+        if let Some(loading) = self.loading.progress() {
+            self.inform(format!("{} is still loading; unload after it, or cancel it.", loading.name));
+            return None;
+        }
         let order = self.order(Command::Unload(id));
         self.unloading = Some(order.job);
         Some(order)
@@ -190,6 +238,7 @@ impl State {
         let order = match action {
             Action::NewChat => {
                 self.chats.start(self.now);
+                self.follow_template();
                 self.page = Page::Chat;
                 None
             }
@@ -199,130 +248,30 @@ impl State {
                 None
             }
             Action::DeleteChat(id) => self.delete_chat(id),
-            _ => self.chats.undo_delete().map(|id| self.order(Command::RestoreChat(id))),
+            _ => {
+                self.notices.withdraw(&Action::UndoDelete);
+                self.chats.undo_delete().map(|id| self.chore(Command::RestoreChat(id)))
+            }
         };
-        self.context_used = 0;
+        self.show_context();
         order
     }
 
     fn delete_chat(&mut self, id: ChatId) -> Option<Order> {
         if self.answering.as_ref().is_some_and(|answering| answering.chat == id) {
-            self.notices.push(Tone::Info, "Stop the answer first, then delete its chat.", None, self.now);
+            self.inform("Stop the answer first, then delete its chat.");
             return None;
         }
-        let title = self.chats.get(&id).map(|chat| chat.title.clone())?;
+        let chat = self.chats.get(&id)?;
+        let (title, is_empty) = (chat.title.clone(), chat.is_empty());
         if !self.chats.delete(&id, self.now) {
             return None;
         }
-        let title = if title.is_empty() { "Untitled chat" } else { &title };
-        self.notices.push(Tone::Info, format!("Deleted \u{201c}{title}\u{201d}."), Some(("Undo", Action::UndoDelete)), self.now);
-        Some(self.order(Command::DeleteChat(id)))
-    }
-
-    /// The person's message goes to disk first; [`Action::Answer`] follows when it is there.
-    fn send(&mut self) -> Option<Order> {
-        let chat = self.chats.current();
-        let text = chat.draft.clone();
-        if text.trim().is_empty() || !self.can_answer() {
-            return None;
+        if !is_empty {
+            let title = if title.is_empty() { "Untitled chat" } else { &title };
+            self.notices.withdraw(&Action::UndoDelete);
+            self.notices.push(Tone::Info, format!("Deleted \u{201c}{title}\u{201d}."), Some(("Undo", Action::UndoDelete)), self.now);
         }
-        let id = chat.id.clone();
-        self.chats.say(&id, text, self.now);
-        self.save_then_answer(id)
-    }
-
-    fn regenerate(&mut self) -> Option<Order> {
-        if !self.can_answer() {
-            return None;
-        }
-        let id = self.chats.current().id.clone();
-        let ready = self.chats.edit(&id, self.now, |chat| {
-            if chat.turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
-                chat.turns.pop();
-            }
-            !chat.turns.is_empty()
-        });
-        if ready == Some(true) { self.save_then_answer(id) } else { None }
-    }
-
-    fn save_then_answer(&mut self, id: ChatId) -> Option<Order> {
-        self.prompt = Slot::Empty;
-        let chat = self.chats.get(&id)?.clone();
-        self.chats.written(&id);
-        let order = self.order(Command::SaveChat(Box::new(chat)));
-        self.answering = Some(Answering { job: order.job, chat: id, phase: Phase::Saving, stopping: false });
-        Some(order)
-    }
-
-    fn answer(&mut self, id: &ChatId) -> Option<Order> {
-        let Loaded { model, receipt, .. } = self.loaded.as_ref()?;
-        let (model_id, label) = (receipt.id, model.label());
-        let chat = self.chats.get(id)?;
-        let (input, sampling, turn) = (input(chat, self.fallback_template), chat.sampling.clone(), chat.turns.len());
-        self.chats.edit(id, self.now, |chat| {
-            chat.turns.push(Turn { role: Role::Assistant, text: String::new(), model: Some(label.clone()), metrics: None });
-        });
-        self.chats.written(id);
-        let generate = Generate { model: model_id, chat: id.clone(), turn, label, input, sampling };
-        let order = self.order(Command::Generate(Box::new(generate)));
-        self.answering = Some(Answering { job: order.job, chat: id.clone(), phase: Phase::Waiting, stopping: false });
-        Some(order)
-    }
-
-    fn stop_answer(&mut self) -> Option<Order> {
-        let answering = self.answering.as_mut()?;
-        answering.stopping = true;
-        let job = answering.job;
-        // While the message is being saved there is nothing to stop yet: the answer is not ordered at all.
-        if answering.phase == Phase::Saving { None } else { self.stop(Some(job)) }
-    }
-
-    fn show_prompt(&mut self) -> Option<Order> {
-        let model = self.loaded.as_ref()?.receipt.id;
-        let mut chat = self.chats.current().clone();
-        if self.answering_here().is_some() || chat.turns.last().is_some_and(|turn| turn.role == Role::Assistant && chat.draft.is_empty()) {
-            // What the last answer was made from.
-            chat.turns.pop();
-        } else if !chat.draft.trim().is_empty() {
-            let text = std::mem::take(&mut chat.draft);
-            chat.turns.push(Turn { role: Role::User, text, model: None, metrics: None });
-        }
-        let order = self.order(Command::ShowPrompt { model, input: input(&chat, self.fallback_template) });
-        self.prompt = Slot::Busy { job: order.job, progress: () };
-        Some(order)
-    }
-
-    fn save_dirty(&mut self) -> Option<Order> {
-        if self.restored.ready().is_none() || self.saving.is_some() {
-            return None;
-        }
-        let command = if let Some(chat) = self.chats.take_dirty() {
-            Command::SaveChat(Box::new(chat))
-        } else if std::mem::take(&mut self.settings_dirty) {
-            Command::SaveSettings(Box::new(self.settings.clone()))
-        } else {
-            return None;
-        };
-        let order = self.order(command);
-        self.saving = Some(order.job);
-        Some(order)
-    }
-}
-
-/// What the model is to be told for the next turn of a chat.
-fn input(chat: &Chat, fallback_template: bool) -> Input {
-    match chat.mode {
-        Mode::Completion => Input::Completion(chat.turns.iter().map(|turn| turn.text.as_str()).collect()),
-        Mode::Chat => {
-            let system = (!chat.system.trim().is_empty()).then(|| Message { role: TemplateRole::System, content: chat.system.clone() });
-            let turns = chat.turns.iter().map(|turn| Message {
-                role: match turn.role {
-                    Role::User => TemplateRole::User,
-                    Role::Assistant => TemplateRole::Assistant,
-                },
-                content: turn.text.clone(),
-            });
-            Input::Chat { messages: system.into_iter().chain(turns).collect(), fallback_template }
-        }
+        Some(self.chore(Command::DeleteChat(id)))
     }
 }

@@ -17,8 +17,6 @@ use crate::memory::probe::Probe;
 use crate::message::{Command, Disturbance, Generate, JobId, Load, Order, Outcome, Receipt, Step};
 use crate::units::Bytes;
 
-/// A streaming answer is at most this far ahead of its journal.
-const JOURNAL_EVERY: Duration = Duration::from_millis(200);
 /// Progress of a load is told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(50);
 
@@ -74,6 +72,7 @@ impl EngineLane {
             context.go_on()
         };
         let session = Session::load(&load.model, &load.plan, load.anyway, pool, &self.ledger, &mut progress)?;
+        let counted = alloc::engine_live().zip(before).map(|(now, before)| now - before);
         self.free(context);
         self.next += 1;
         let id = ModelId(self.next);
@@ -81,7 +80,7 @@ impl EngineLane {
             id,
             planned: load.plan.parts,
             charged: session.charged(),
-            counted: alloc::engine_live().zip(before).map(|(now, before)| now - before),
+            counted,
             tokenizer: session.counted().tokenizer,
             seconds: started.elapsed().as_secs_f64(),
             context: load.plan.choice.context,
@@ -106,27 +105,29 @@ impl EngineLane {
         let go_on = || context.go_on();
         let prompt = session.prompt(&input, &go_on)?;
         let mut generation = Generation::start(session, &prompt, &sampling, sampling.seed.unwrap_or_else(new_seed))?;
-        let (mut unwritten, mut written) = (String::new(), Instant::now());
-        let mut journal = |text: &str, now: bool| {
+        let mut unwritten = String::new();
+        let mut journal = |text: &str| {
             unwritten.push_str(text);
-            if !unwritten.is_empty() && (now || written.elapsed() >= JOURNAL_EVERY) {
-                let text = std::mem::take(&mut unwritten);
-                store.send(Task::Journal(Journal { chat: chat.clone(), turn, model: label.clone(), text }));
-                written = Instant::now();
+            if !unwritten.is_empty() {
+                let piece = Journal { chat: chat.clone(), turn, model: label.clone(), text: std::mem::take(&mut unwritten) };
+                // A full queue means that the disk is slow: the piece goes with the next one.
+                if let Err(Task::Journal(back)) = store.send(Task::Journal(piece)) {
+                    unwritten = back.text;
+                }
             }
         };
         let result = loop {
             match generation.next(&go_on) {
                 Ok(Some(Progress::Reading { done, total })) => context.step(Step::Reading { done, total }),
                 Ok(Some(Progress::Text { text, generated, context_used, decode })) => {
-                    journal(&text, false);
+                    journal(&text);
                     context.step(Step::Text { text, generated, context_used, decode });
                 }
                 Ok(None) => break Ok(Outcome::Generated(generation.metrics())),
                 Err(error) => break Err(error),
             }
         };
-        journal("", true);
+        journal("");
         result
     }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
 use super::Context;
 use super::outbox::Outbox;
@@ -25,6 +25,9 @@ pub trait Lane: Send + 'static {
 
     /// The job of a task; a task without one answers nobody.
     fn job(task: &Self::Task) -> Option<JobId>;
+
+    /// Whether its tasks are carried out although they were stopped, or the app is closing.
+    const FINISHES: bool = false;
 
     /// Carries a task out.
     fn run(&mut self, task: Self::Task, context: &Context<'_>) -> Result<Outcome>;
@@ -56,9 +59,9 @@ impl<T> Clone for LaneSender<T> {
 }
 
 impl<T> LaneSender<T> {
-    /// Queues a task; `false` when the queue is full.
-    pub fn send(&self, task: T) -> bool {
-        self.0.try_send(task).is_ok()
+    /// Queues a task, or gives it back when the queue is full.
+    pub fn send(&self, task: T) -> Result<(), T> {
+        self.0.try_send(task).map_err(TrySendError::into_inner)
     }
 }
 
@@ -70,10 +73,11 @@ pub fn start<L: Lane>(name: &str, mut lane: L, outbox: Outbox, stops: Stops) -> 
             let job = L::job(&task);
             let stop = job.map(|job| stops.of(job)).unwrap_or_default();
             let context = Context { job: job.unwrap_or(JobId(0)), stop, outbox: &outbox };
-            let outcome = if context.go_on() || job.is_none() {
+            let outcome = if context.go_on() || L::FINISHES {
                 catch_unwind(AssertUnwindSafe(|| lane.run(task, &context))).unwrap_or_else(|panic| {
-                    lane.recover(&context);
-                    Err(Error::Internal(words(&*panic)))
+                    let recovered = catch_unwind(AssertUnwindSafe(|| lane.recover(&context)));
+                    let again = if recovered.is_err() { ", and again while tidying up" } else { "" };
+                    Err(Error::Internal(format!("{}{again}", words(&*panic))))
                 })
             } else {
                 Err(Error::Cancelled)

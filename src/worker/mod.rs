@@ -1,8 +1,8 @@
 //! The only threads and channels: lanes that turn orders into events.
 //!
-//! The *engine lane* owns the model; the *inspect lane* owns none, so browsing neither waits for an answer nor stops one; the *store
-//! lane* writes chats and settings; the *net lane* downloads; the *dialog lane* waits for the system's file dialog. A *monitor* samples
-//! the memory while something runs. Nothing here knows the state or the screen.
+//! The *engine lane* owns the model; the *inspect lane* owns none, so browsing neither waits for an answer nor stops one; the *scan
+//! lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
+//! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod dialog;
 mod engine;
@@ -14,8 +14,9 @@ mod outbox;
 mod stops;
 mod store;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,9 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 pub struct Worker {
     lanes: Option<Lanes>,
     events: Receiver<Event>,
-    outbox: Outbox,
+    /// Answers that the worker gives itself, without a lane; they never wait for room.
+    answers: Mutex<VecDeque<Event>>,
+    wake: Wake,
     stops: Stops,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -51,6 +54,7 @@ pub struct Worker {
 struct Lanes {
     engine: LaneSender<Order>,
     inspect: LaneSender<Order>,
+    scan: LaneSender<Order>,
     store: LaneSender<store::Task>,
     net: LaneSender<Order>,
     dialog: LaneSender<Order>,
@@ -65,20 +69,21 @@ impl Worker {
     pub fn start(folders: Folders, wake: Wake) -> Result<Self, Error> {
         let (event_sender, events) = crossbeam_channel::bounded(EVENTS);
         let closing = Arc::new(AtomicBool::new(false));
-        let outbox = Outbox::new(event_sender, Arc::clone(&closing), wake);
+        let outbox = Outbox::new(event_sender, Arc::clone(&closing), Arc::clone(&wake));
         let stops = Stops::default();
         let ledger = Ledger::default();
         let mut threads = Vec::new();
 
         let (monitor, activity) = monitor::start(&mut threads, outbox.clone(), ledger.clone())?;
         let mut start = Starter { threads: &mut threads, outbox: &outbox, stops: &stops };
-        let store = start.lane("store", store::StoreLane::new(&folders))?;
+        let store = start.lane("store", store::StoreLane::new(folders.clone()))?;
         let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity))?;
         let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
+        let scan = start.lane("scan", inspect::InspectLane::new(folders.clone()))?;
         let net = start.lane("net", net::NetLane::new(folders))?;
         let dialog = start.lane("dialog", dialog::DialogLane)?;
-        let lanes = Lanes { engine, inspect, store, net, dialog, monitor };
-        Ok(Self { lanes: Some(lanes), events, outbox, stops, closing, threads })
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, monitor };
+        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, closing, threads })
     }
 
     /// Gives an order. Never blocks: a lane whose queue is full refuses the job.
@@ -87,35 +92,47 @@ impl Worker {
         let Some(lanes) = &self.lanes else { return };
         if let Command::Stop(other) = order.command {
             self.stops.raise(other);
-            self.outbox.offer(Event::Done { job, outcome: Ok(Outcome::StopRaised) });
+            self.answer(Event::Done { job, outcome: Ok(Outcome::StopRaised) });
             return;
         }
         self.stops.register(job);
         let taken = match order.command {
-            Command::Inspect(_) | Command::Scan { .. } => lanes.inspect.send(order),
-            Command::Pick | Command::AskTheme => lanes.dialog.send(order),
-            Command::Fetch => lanes.net.send(order),
+            Command::Inspect(_) => lanes.inspect.send(order).is_ok(),
+            Command::Scan { .. } => lanes.scan.send(order).is_ok(),
+            Command::Pick | Command::AskTheme => lanes.dialog.send(order).is_ok(),
+            Command::Fetch => lanes.net.send(order).is_ok(),
             Command::Restore | Command::SaveChat(_) | Command::DeleteChat(_) | Command::RestoreChat(_) | Command::SaveSettings(_) => {
-                lanes.store.send(store::Task::Order(order))
+                lanes.store.send(store::Task::Order(order)).is_ok()
             }
-            _ => lanes.engine.send(order),
+            _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
             self.stops.forget(job);
-            self.outbox.offer(Event::Done { job, outcome: Err(Error::Internal("too much is waiting already; try again".into())) });
+            self.answer(Event::Done { job, outcome: Err(Error::Internal("too much is waiting already; try again".into())) });
         }
     }
 
-    /// The events so far, oldest first, at most as many as the channel holds. Never blocks.
+    fn answer(&self, event: Event) {
+        self.answers().push_back(event);
+        (self.wake)();
+    }
+
+    fn answers(&self) -> MutexGuard<'_, VecDeque<Event>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The events so far, those of a job in their order; of the lanes' at most as many as the channel holds. Never blocks.
     #[must_use]
     pub fn drain(&self) -> Vec<Event> {
-        self.events.try_iter().take(EVENTS).collect()
+        let answers = std::mem::take(&mut *self.answers());
+        answers.into_iter().chain(self.events.try_iter().take(EVENTS)).collect()
     }
 
     /// Waits for the next event; for programs without a screen and for tests.
     #[must_use]
     pub fn wait(&self, patience: Duration) -> Option<Event> {
-        self.events.recv_timeout(patience).ok()
+        let answer = self.answers().pop_front();
+        answer.or_else(|| self.events.recv_timeout(patience).ok())
     }
 
     /// Asks the monitor for a sample now.

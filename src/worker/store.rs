@@ -25,19 +25,28 @@ pub struct Journal {
 }
 
 pub struct StoreLane {
-    store: Store,
+    folders: Folders,
+    /// Opened with the first task, so that a slow disk holds up this lane only.
+    store: Option<Store>,
     /// A journal was written to and is not synced to the disk yet.
     unsynced: bool,
 }
 
 impl StoreLane {
-    pub fn new(folders: &Folders) -> Self {
-        Self { store: Store::open(&folders.data), unsynced: false }
+    pub const fn new(folders: Folders) -> Self {
+        Self { folders, store: None, unsynced: false }
+    }
+
+    fn store(&mut self) -> &mut Store {
+        self.store.get_or_insert_with(|| Store::open(&self.folders.data))
     }
 }
 
 impl Lane for StoreLane {
     type Task = Task;
+
+    /// What a person wrote is written, whatever is closing.
+    const FINISHES: bool = true;
 
     fn job(task: &Task) -> Option<JobId> {
         match task {
@@ -48,7 +57,7 @@ impl Lane for StoreLane {
 
     fn run(&mut self, task: Task, context: &Context<'_>) -> Result<Outcome> {
         let result = self.write(task);
-        for problem in self.store.take_problems() {
+        for problem in self.store().take_problems() {
             context.outbox.post(Event::Warning(problem));
         }
         result
@@ -60,7 +69,7 @@ impl Lane for StoreLane {
 
     fn finish_leftovers(&mut self) -> Result<()> {
         self.unsynced = false;
-        self.store.sync()
+        self.store().sync()
     }
 }
 
@@ -69,16 +78,16 @@ impl StoreLane {
         let order = match task {
             Task::Journal(Journal { chat, turn, model, text }) => {
                 self.unsynced = true;
-                return self.store.journal(&chat, &text, turn, &model).map(|()| Outcome::Saved);
+                return self.store().journal(&chat, &text, turn, &model).map(|()| Outcome::Saved);
             }
             Task::Order(order) => order,
         };
         match order.command {
-            Command::Restore => return Ok(Outcome::Restored(Box::new(self.store.restore()))),
-            Command::SaveChat(chat) => self.store.save_chat(&chat)?,
-            Command::DeleteChat(id) => self.store.delete_chat(&id)?,
-            Command::RestoreChat(id) => self.store.restore_chat(&id)?,
-            Command::SaveSettings(settings) => self.store.save_settings(&settings)?,
+            Command::Restore => return Ok(Outcome::Restored(Box::new(self.store().restore()))),
+            Command::SaveChat(chat) => self.store().save_chat(&chat)?,
+            Command::DeleteChat(id) => self.store().delete_chat(&id)?,
+            Command::RestoreChat(id) => self.store().restore_chat(&id)?,
+            Command::SaveSettings(settings) => self.store().save_settings(&settings)?,
             other => return Err(Error::Internal(format!("the store lane cannot do {other:?}"))),
         }
         Ok(Outcome::Saved)

@@ -9,12 +9,15 @@
 
 mod support;
 
+mod app;
 mod chat_view;
 mod cli;
 mod engine;
 mod engine_cache;
 mod engine_limits;
 mod fetch;
+mod fetch_pip;
+mod fetch_waits;
 mod gguf;
 mod gguf_lies;
 mod inspect;
@@ -25,10 +28,16 @@ mod prompt;
 mod sampler;
 mod scan;
 mod split_lies;
+mod state_answers;
+mod state_any;
+mod state_chats;
+mod state_models;
 mod store;
 mod store_damage;
 mod store_kill;
 mod template;
 mod theme;
+mod tidy;
 mod tokenizer;
 mod views;
+mod worker;

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+pub mod bench;
+pub mod fetching;
+pub mod fold;
 pub mod gguf_writer;
 pub mod loaded;
 pub mod oracle;

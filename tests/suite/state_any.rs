@@ -1,0 +1,212 @@
+//! The state under any sequence of wishes and events: it never panics, never answers twice at once, and what nobody waits for
+//! changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ponder::engine::sampler::Sampling;
+use ponder::engine::session::ModelId;
+use ponder::error::Error;
+use ponder::inspect::Model;
+use ponder::memory::plan::KvDtype;
+use ponder::message::{Command, Event, JobId, Order, Outcome, Restored, Step};
+use ponder::state::{Action, Page};
+use ponder::store::chat::{Chat, ChatId, Mode, Role, StopReason, Turn};
+use ponder::store::settings::Theme;
+use ponder::units::{Bytes, TokensPerSecond};
+use proptest::prelude::{ProptestConfig, any, prop};
+use proptest::{prop_assert, prop_assert_eq, proptest};
+
+use crate::support::fold::{Fold, disk_full, metrics, receipt, tiny};
+
+/// What an order asks for, as far as its end depends on it.
+enum Kind {
+    Inspect,
+    Load(Box<ponder::message::Load>),
+    Unload(ModelId),
+    Generate,
+    Other,
+}
+
+struct Machine {
+    fold: Fold,
+    model: Arc<Model>,
+    /// Orders that were given and are not done.
+    open: BTreeMap<JobId, Kind>,
+    n_models: u64,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let mut machine = Self { fold: Fold::started(), model: tiny(), open: BTreeMap::new(), n_models: 0 };
+        let order = machine.fold.state.restore();
+        machine.take(order);
+        machine
+    }
+
+    fn take(&mut self, order: Order) {
+        let kind = match order.command {
+            Command::Inspect(_) => Kind::Inspect,
+            Command::Load(load) => Kind::Load(load),
+            Command::Unload(id) => Kind::Unload(id),
+            Command::Generate(_) => Kind::Generate,
+            _ => Kind::Other,
+        };
+        assert!(self.open.insert(order.job, kind).is_none(), "a number is given twice");
+    }
+
+    fn perform(&mut self, action: Action) {
+        if let Some(order) = self.fold.state.perform(action) {
+            self.take(order);
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        if let Some(action) = self.fold.state.apply(event) {
+            self.perform(action);
+        }
+    }
+
+    fn chat(&self, n: u8) -> ChatId {
+        let chats = &self.fold.state.chats;
+        let n = usize::from(n) % (chats.iter().len() + 1);
+        chats.iter().nth(n).map_or_else(|| ChatId("nobody".to_owned()), |chat| chat.id.clone())
+    }
+
+    fn action(&self, kind: u8, n: u8) -> Action {
+        let path = self.model.file.path.clone();
+        match kind {
+            0 => Action::Go(Page::ALL[usize::from(n) % 5]),
+            1 => Action::Pick,
+            2 => Action::Open { path, load: n % 2 == 0 },
+            3 => Action::Scan,
+            4 => Action::GetStarter,
+            5 => Action::CancelFetch,
+            6 => Action::SetContext(usize::from(n) * 100),
+            7 => Action::SetKv(if n % 2 == 0 { KvDtype::F16 } else { KvDtype::F32 }),
+            8..=10 => Action::Load { anyway: n % 2 == 0 },
+            11 => Action::CancelLoad,
+            12 => Action::Unload,
+            13 => Action::NewChat,
+            14 => Action::OpenChat(self.chat(n)),
+            15 => Action::RenameChat(self.chat(n), "Name".to_owned()),
+            16 => Action::DeleteChat(self.chat(n)),
+            17 => Action::UndoDelete,
+            18..=20 => Action::Draft("x".repeat(usize::from(n % 3))),
+            21 => Action::SetSystem("Be brief".to_owned()),
+            22 => Action::SetSampling(Sampling { seed: Some(u64::from(n)), ..Sampling::default() }),
+            23 => Action::SetMode(if n % 2 == 0 { Mode::Chat } else { Mode::Completion }),
+            24..=27 => Action::Send,
+            28 => Action::Answer(self.chat(n)),
+            29 | 30 => Action::Regenerate,
+            31 => Action::Stop,
+            32 => Action::ShowPrompt,
+            33 => Action::HidePrompt,
+            34 => Action::UseFallbackTemplate(n % 2 == 0),
+            35 | 36 => Action::SaveDirty,
+            37 => Action::SetTheme(if n % 2 == 0 { Theme::Dark } else { Theme::Light }),
+            38 => Action::SetThreads(Some(usize::from(n))),
+            39 => Action::AddFolder(format!("/models/{}", n % 3).into()),
+            40 => Action::RemoveFolder(format!("/models/{}", n % 3).into()),
+            41 => Action::ForgetRecent(path),
+            _ => Action::Dismiss(u64::from(n % 20)),
+        }
+    }
+
+    /// How an order may end, or another end that nobody promised.
+    fn outcome(&mut self, kind: &Kind, n: u8) -> Result<Outcome, Error> {
+        match (n % 8, kind) {
+            (0, _) => Err(disk_full()),
+            (1, _) => Err(Error::Cancelled),
+            (_, Kind::Inspect) => Ok(Outcome::Inspected(Arc::clone(&self.model))),
+            (_, Kind::Load(load)) => {
+                self.n_models += 1;
+                Ok(Outcome::Loaded(Box::new(receipt(ModelId(self.n_models), &load.plan, Ok(())))))
+            }
+            (_, Kind::Unload(_)) => Ok(Outcome::Unloaded),
+            (_, Kind::Generate) => Ok(Outcome::Generated(metrics(StopReason::EndOfTurn))),
+            (2, Kind::Other) => Ok(Outcome::Fetched("fetched.gguf".into())),
+            (3, Kind::Other) => {
+                let turns = vec![Turn {
+                    role: Role::Assistant,
+                    text: "alone".to_owned(),
+                    model: None,
+                    metrics: Some(metrics(StopReason::Cancelled)),
+                }];
+                let chats = vec![Chat { turns, ..Chat::new(ChatId("from disk".to_owned())) }];
+                Ok(Outcome::Restored(Box::new(Restored { chats, ..Restored::default() })))
+            }
+            (4, Kind::Other) => Ok(Outcome::Scanned { found: Vec::new(), summaries: BTreeMap::new() }),
+            (_, Kind::Other) => Ok(Outcome::Saved),
+        }
+    }
+
+    fn step(n: u8) -> Step {
+        match n % 4 {
+            0 => Step::Loading { done: Bytes(1), total: Bytes(2) },
+            1 => Step::Reading { done: 1, total: 2 },
+            _ => Step::Text { text: "token ".to_owned(), generated: 1, context_used: 5, decode: TokensPerSecond(9.0) },
+        }
+    }
+
+    fn do_one(&mut self, kind: u8, n: u8) {
+        match kind {
+            0..=43 => {
+                let action = self.action(kind, n);
+                self.perform(action);
+            }
+            44..=48 => {
+                let Some(job) = self.open.keys().nth(usize::from(n) % self.open.len().max(1)).copied() else { return };
+                self.apply(Event::Step { job, step: Self::step(n) });
+            }
+            _ => {
+                let Some(job) = self.open.keys().nth(usize::from(n / 8) % self.open.len().max(1)).copied() else { return };
+                let kind = self.open.remove(&job).expect("an open job");
+                let outcome = self.outcome(&kind, n);
+                if let (Kind::Unload(id), Ok(_)) = (&kind, &outcome) {
+                    self.apply(Event::Step { job, step: Step::Freed(*id) });
+                }
+                self.apply(Event::Done { job, outcome });
+            }
+        }
+    }
+
+    /// Events of jobs that were never given or are done.
+    fn strangers(&mut self, n: u8) -> Vec<Event> {
+        let job = JobId(if n % 2 == 0 { 1_000_000 } else { (1..).find(|job| !self.open.contains_key(&JobId(*job))).expect("a number") });
+        let outcome = self.outcome(&Kind::Other, n / 2);
+        vec![
+            Event::Step { job, step: Self::step(n) },
+            Event::Done { job, outcome },
+            Event::Done { job, outcome: Ok(Outcome::Generated(metrics(StopReason::EndOfTurn))) },
+            Event::Done { job, outcome: Err(disk_full()) },
+        ]
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_wishes_and_events_leave_one_answer_at_most_and_no_panic(steps in prop::collection::vec((0..56_u8, any::<u8>()), 1..120)) {
+        let mut machine = Machine::new();
+        for (kind, n) in steps {
+            machine.do_one(kind, n);
+            let state = &machine.fold.state;
+            let generating = machine.open.values().filter(|kind| matches!(kind, Kind::Generate)).count();
+            prop_assert!(generating <= 1, "two answers are ordered at once");
+            let open = state.chats.iter().flat_map(|chat| &chat.turns).filter(|turn| turn.is_open()).count();
+            prop_assert!(open <= usize::from(state.answering.is_some()), "{open} answers seem to stream");
+            if let Some(answering) = &state.answering {
+                prop_assert!(machine.open.contains_key(&answering.job), "an answer waits for a job that is done");
+                prop_assert!(state.chats.get(&answering.chat).is_some(), "the chat of an answer is gone");
+            }
+            let before = format!("{state:?}");
+            for event in machine.strangers(n) {
+                let words = format!("{event:?}");
+                prop_assert_eq!(machine.fold.state.apply(event), None);
+                prop_assert_eq!(&format!("{:?}", machine.fold.state), &before, "{}", words);
+            }
+        }
+    }
+}
