@@ -232,7 +232,9 @@ fn a_load_that_fails_or_is_stopped_gives_everything_back() {
         });
         assert!(stopped.is_err());
         drop(stopped);
-        assert_eq!((ledger.parts().sum(), engine_live()), (Bytes(0), before));
+        assert_eq!(ledger.parts().sum(), Bytes(0));
+        // The pool's threads may still be setting themselves up.
+        near("the engine's", engine_live(), before, 16 << 10);
     }
 }
 
