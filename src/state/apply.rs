@@ -130,7 +130,7 @@ impl State {
     }
 
     fn inspected(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
-        let load = std::mem::take(&mut self.load_when_open);
+        let load = self.load_when_open.take().is_some();
         match outcome {
             Ok(Outcome::Inspected(model)) => {
                 let plan = plan::plan(&model, self.first_choice(&model), &self.planning_machine());

@@ -150,7 +150,8 @@ pub struct State {
     saving: saving::Saving,
     /// The settings that the window opened with; what differs from them was changed before the disk answered.
     settings_at_start: Settings,
-    load_when_open: bool,
+    /// The open whose file is to be loaded if it fits.
+    load_when_open: Option<JobId>,
     unloading: Option<JobId>,
     asking_theme: Option<JobId>,
     /// Jobs of which only a failure is of interest.
@@ -192,7 +193,7 @@ impl State {
             picking: None,
             saving: saving::Saving::default(),
             settings_at_start: Settings::default(),
-            load_when_open: false,
+            load_when_open: None,
             unloading: None,
             asking_theme: None,
             chores: BTreeSet::new(),

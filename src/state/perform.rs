@@ -135,7 +135,7 @@ impl State {
     fn open(&mut self, path: PathBuf, load: bool) -> Order {
         let order = self.order(Command::Inspect(path.clone()));
         self.opened = Slot::Busy { job: order.job, progress: path };
-        self.load_when_open = load;
+        self.load_when_open = load.then_some(order.job);
         if matches!(self.loading, Slot::Failed(_)) {
             self.loading = Slot::Empty;
         }

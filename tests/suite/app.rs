@@ -18,7 +18,7 @@ use ponder::store::chat::{ChatId, Mode, StopReason};
 use crate::support::tiny_llama::TinyLlama;
 
 /// Far more than anything here takes.
-const GUARD: Duration = Duration::from_secs(120);
+const GUARD: Duration = Duration::from_mins(2);
 
 struct Window {
     /// `None` once it is closed.

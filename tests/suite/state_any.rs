@@ -78,13 +78,13 @@ impl Machine {
         match kind {
             0 => Action::Go(Page::ALL[usize::from(n) % 5]),
             1 => Action::Pick,
-            2 => Action::Open { path, load: n % 2 == 0 },
+            2 => Action::Open { path, load: n.is_multiple_of(2) },
             3 => Action::Scan,
             4 => Action::GetStarter,
             5 => Action::CancelFetch,
             6 => Action::SetContext(usize::from(n) * 100),
-            7 => Action::SetKv(if n % 2 == 0 { KvDtype::F16 } else { KvDtype::F32 }),
-            8..=10 => Action::Load { anyway: n % 2 == 0 },
+            7 => Action::SetKv(if n.is_multiple_of(2) { KvDtype::F16 } else { KvDtype::F32 }),
+            8..=10 => Action::Load { anyway: n.is_multiple_of(2) },
             11 => Action::CancelLoad,
             12 => Action::Unload,
             13 => Action::NewChat,
@@ -95,16 +95,16 @@ impl Machine {
             18..=20 => Action::Draft("x".repeat(usize::from(n % 3))),
             21 => Action::SetSystem("Be brief".to_owned()),
             22 => Action::SetSampling(Sampling { seed: Some(u64::from(n)), ..Sampling::default() }),
-            23 => Action::SetMode(if n % 2 == 0 { Mode::Chat } else { Mode::Completion }),
+            23 => Action::SetMode(if n.is_multiple_of(2) { Mode::Chat } else { Mode::Completion }),
             24..=27 => Action::Send,
             28 => Action::Answer(self.chat(n)),
             29 | 30 => Action::Regenerate,
             31 => Action::Stop,
             32 => Action::ShowPrompt,
             33 => Action::HidePrompt,
-            34 => Action::UseFallbackTemplate(n % 2 == 0),
+            34 => Action::UseFallbackTemplate(n.is_multiple_of(2)),
             35 | 36 => Action::SaveDirty,
-            37 => Action::SetTheme(if n % 2 == 0 { Theme::Dark } else { Theme::Light }),
+            37 => Action::SetTheme(if n.is_multiple_of(2) { Theme::Dark } else { Theme::Light }),
             38 => Action::SetThreads(Some(usize::from(n))),
             39 => Action::AddFolder(format!("/models/{}", n % 3).into()),
             40 => Action::RemoveFolder(format!("/models/{}", n % 3).into()),
@@ -173,7 +173,11 @@ impl Machine {
 
     /// Events of jobs that were never given or are done.
     fn strangers(&mut self, n: u8) -> Vec<Event> {
-        let job = JobId(if n % 2 == 0 { 1_000_000 } else { (1..).find(|job| !self.open.contains_key(&JobId(*job))).expect("a number") });
+        let job = JobId(if n.is_multiple_of(2) {
+            1_000_000
+        } else {
+            (1..1_000).find(|job| !self.open.contains_key(&JobId(*job))).expect("a number")
+        });
         let outcome = self.outcome(&Kind::Other, n / 2);
         vec![
             Event::Step { job, step: Self::step(n) },

@@ -113,7 +113,7 @@ fn the_starter_is_fetched_opened_and_loaded() {
     let fetch = fold.order(Action::GetStarter);
     fold.no_order(Action::GetStarter);
     let progress = Progress { source: Source::Hub, stage: Stage::Downloading { done: Bytes(1), total: Bytes(2) } };
-    fold.step(fetch.job, Step::Fetching(progress.clone()));
+    fold.step(fetch.job, Step::Fetching(progress));
     assert_eq!(fold.state.starter.progress(), Some(&Some(progress)));
     let open = fold.done(fetch.job, Ok(Outcome::Fetched(model.file.path.clone()))).expect("opening follows");
     assert_eq!(open, Action::Open { path: model.file.path.clone(), load: true });

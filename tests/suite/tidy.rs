@@ -140,7 +140,8 @@ fn uses(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
-        !before.is_some_and(is_word) && !(word.ends_with(is_word) && !word.ends_with('_') && after.is_some_and(is_word))
+        let goes_on = word.ends_with(is_word) && !word.ends_with('_') && after.is_some_and(is_word);
+        !before.is_some_and(is_word) && !goes_on
     })
 }
 

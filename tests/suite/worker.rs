@@ -11,7 +11,6 @@ use ponder::file::ModelFile;
 use ponder::memory::plan;
 use ponder::message::{Command, Disturbance, Event, JobId, Outcome, Step};
 use ponder::store::chat::StopReason;
-use ponder::store::settings::Settings;
 
 use crate::support::bench::{Bench, GUARD, chat, generate, generated, load};
 use crate::support::tiny_llama::TinyLlama;
@@ -52,7 +51,7 @@ fn orders_in_any_order_each_end_once_and_no_step_follows() {
             12 => Command::Disturb(Disturbance::Panic),
             13 => Command::Disturb(Disturbance::Hold(Duration::from_millis(20))),
             14 => Command::SaveChat(Box::new(chat("0000000000002-1-1"))),
-            _ => Command::SaveSettings(Box::new(Settings::default())),
+            _ => Command::SaveSettings(Box::default()),
         };
         bench.send(command);
         if draw(3) == 0 {
