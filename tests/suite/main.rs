@@ -7,6 +7,12 @@
     reason = "in a test a failure is a panic, what is missing is said on stderr, and a server is a thread"
 )]
 
+use ponder::memory::alloc::CountingAllocator;
+
+/// As in the program, so that the pictures show what it shows. The truths about memory are tested in a binary of their own.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
 mod support;
 
 mod app;

@@ -121,6 +121,7 @@ fn tour(model: &Path, theme: Theme) {
     assert_eq!(session.harness.state().state().page, Page::Chat);
     session.picture("chat");
 
+    session.ask("Give me a numbered list of three uses of a kitchen scale.");
     session.perform(Action::Go(Page::Memory));
     session.harness.run_steps(4);
     session.picture("memory");
