@@ -36,12 +36,15 @@ impl Ledger {
         Paid { value, charge: self.charge(part, bytes) }
     }
 
-    /// What is charged now.
+    /// What is charged now; `None` for parts that nobody charges: activations, staging and tokenizer are counted and not charged.
     #[must_use]
     pub fn parts(&self) -> Parts {
         let mut parts = Parts::default();
         for part in Part::ALL {
-            parts.set(part, Bytes(self.books[part as usize].load(Ordering::Relaxed)));
+            let bytes = Bytes(self.books[part as usize].load(Ordering::Relaxed));
+            if bytes.0 > 0 || matches!(part, Part::Weights | Part::KvCache) {
+                parts.set(part, bytes);
+            }
         }
         parts
     }

@@ -148,10 +148,12 @@ pub fn refusal(state: &State) -> Option<&'static str> {
         Some("The model is answering; stop it first.")
     } else if state.answering.is_some() {
         Some("The model is answering in another chat.")
-    } else if state.loaded.is_none() && state.loading.job().is_some() {
-        Some("The model is still being loaded.")
+    } else if state.loading.job().is_some() {
+        Some("A model is being loaded.")
     } else if state.loaded.is_none() {
         Some("No model is loaded. Open one on the Home page.")
+    } else if !state.can_answer() {
+        Some("The model is being unloaded.")
     } else if state.chats.current().draft.trim().is_empty() {
         Some("Write something first.")
     } else {

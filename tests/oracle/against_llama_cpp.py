@@ -2,7 +2,7 @@
 """Holds Ponder against llama.cpp on the same GGUF file, through llama.cpp's own library.
 
     python3 -m venv oracle && oracle/bin/pip install numpy llama-cpp-python==0.3.36
-    oracle/bin/python tests/oracle/llama_cpp.py MODEL.gguf [--ponder target/release/ponder] [--text FILE] [--positions 640]
+    oracle/bin/python tests/oracle/against_llama_cpp.py MODEL.gguf [--ponder target/release/ponder] [--text FILE] [--positions 640]
                                                            [--last N] [--step] [--chunk 512] [CHECK ...]
 
 Checks (all of them by default):
