@@ -5,6 +5,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::support::scene::{NOW, Scene};
+use ponder::error::Error;
 use ponder::message::{Event, Step};
 use ponder::state::{Action, Slot};
 use ponder::store::chat::{Mode, StopReason};
@@ -207,6 +208,18 @@ fn under_an_answer_stands_what_it_took_and_why_it_ended() {
     for fact in ["41 tok", "118\u{2009}tok/s", "prompt 34 tok at 220\u{2009}tok/s", "first token 0.420\u{2009}s", "end of turn"] {
         assert!(sees(&harness, &fact.replace(' ', "\u{a0}")), "{fact}");
     }
+}
+
+#[test]
+fn an_answer_that_was_cut_off_shows_no_figures_that_nobody_measured() {
+    let mut scene = Chat::loaded();
+    scene.say("Hello");
+    scene.write("Well, that", 3);
+    let job = scene.state.answering.as_ref().unwrap().job;
+    scene.apply(Event::Done { job, outcome: Err(Error::Engine("the disk went away".into())) });
+    let harness = shown(scene);
+    assert!(sees(&harness, "interrupted"));
+    assert!(!sees(&harness, "0\u{a0}tok"));
 }
 
 #[test]

@@ -94,10 +94,11 @@ pub fn foot(ui: &mut Ui, turn: &Turn, place: Place<'_>, actions: &mut Actions) {
             }
         }
         ui.add_space(4.0);
-        let words = turn.metrics.map_or_else(|| stop.words().to_owned(), |metrics| summary(&metrics));
+        let measured = turn.metrics.filter(|metrics| *metrics != Metrics::INTERRUPTED);
+        let words = measured.map_or_else(|| stop.words().to_owned(), |metrics| summary(&metrics));
         let color = theme::secondary(ui);
         let label = ui.label(RichText::new(words).color(color).text_style(theme::small_mono()));
-        label.on_hover_ui(|ui| explained(ui, turn.metrics.as_ref(), stop));
+        label.on_hover_ui(|ui| explained(ui, measured.as_ref(), stop));
     });
 }
 
