@@ -34,13 +34,14 @@ pub fn figures(state: &State) -> Option<Figures> {
     Some(Figures { parts, truth: "planned", planned: plan.total })
 }
 
-/// The speed of the answer under way, else of the last one in the current chat.
+/// The speed of the answer under way, else of the last one in the current chat; `None` where it was not measured.
 #[must_use]
 pub fn speed(state: &State) -> Option<TokensPerSecond> {
-    if let Some(Phase::Writing { decode, .. }) = state.answering.as_ref().map(|answering| answering.phase) {
-        return Some(decode);
-    }
-    state.chats.current().turns.iter().rev().find_map(|turn| turn.metrics).map(|metrics| metrics.decode)
+    let speed = match state.answering.as_ref().map(|answering| answering.phase) {
+        Some(Phase::Writing { decode, .. }) => Some(decode),
+        _ => state.chats.current().turns.iter().rev().find_map(|turn| turn.metrics).map(|metrics| metrics.decode),
+    };
+    speed.filter(|speed| speed.0 > 0.0)
 }
 
 /// Draws the strip; pressing it shows the memory page.

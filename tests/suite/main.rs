@@ -16,6 +16,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 mod support;
 
 mod app;
+mod chat_answers;
 mod chat_view;
 mod cli;
 mod engine;
