@@ -37,7 +37,8 @@ pub fn machine() -> Machine {
 
 /// The context that is used when none is given: what the model was trained for, up to 8,192.
 pub fn default_context(model: &Model) -> Result<usize> {
-    Ok(model.spec.as_ref().map_err(Clone::clone)?.n_ctx_train.min(8_192))
+    model.spec.as_ref().map_err(Clone::clone)?;
+    Ok(plan::first_choice(model, 1).context)
 }
 
 /// What `running`, a context and a cache type choose.

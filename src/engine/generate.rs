@@ -127,10 +127,10 @@ impl<'a> Generation<'a> {
             self.stopped = Some(StopReason::ContextFull);
         } else {
             let started = Instant::now();
-            let fed = self.session.runner_mut().chunk(&[token], Want::Last, go_on).map(<[f32]>::to_vec);
+            let fed = self.session.runner_mut().chunk(&[token], Want::Last, go_on).map(|_| ());
             self.decode_seconds += started.elapsed().as_secs_f64();
             match fed {
-                Ok(logits) => self.draw(&logits)?,
+                Ok(()) => self.draw()?,
                 Err(Error::Cancelled) => self.stopped = Some(StopReason::Cancelled),
                 Err(error) => return Err(error),
             }
@@ -147,18 +147,20 @@ impl<'a> Generation<'a> {
         let n = self.unread.len().min(PREFILL_CHUNK);
         let chunk: Vec<u32> = self.unread.iter().take(n).copied().collect();
         let want = if n == self.unread.len() { Want::Last } else { Want::Nothing };
-        let logits = self.session.runner_mut().chunk(&chunk, want, go_on)?.to_vec();
+        self.session.runner_mut().chunk(&chunk, want, go_on)?;
         self.unread.drain(..n);
         self.prefill_seconds += started.elapsed().as_secs_f64();
         if self.unread.is_empty() {
-            self.draw(&logits)?;
+            self.draw()?;
             self.first_token_seconds = self.started.elapsed().as_secs_f64();
         }
         Ok(Progress::Reading { done: self.session.runner().tokens().len(), total: self.prompt.len() })
     }
 
-    fn draw(&mut self, logits: &[f32]) -> Result<()> {
-        let token = self.sampler.sample(logits, self.session.runner().tokens())?;
+    /// Draws from the logits of the chunk that was read last.
+    fn draw(&mut self) -> Result<()> {
+        let runner = self.session.runner();
+        let token = self.sampler.sample(runner.logits(), runner.tokens())?;
         self.pending = Some(token);
         Ok(())
     }

@@ -58,6 +58,12 @@ impl Runner {
         &self.tokens
     }
 
+    /// The logits of the chunk that was read last, as many as were wanted.
+    #[must_use]
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
     /// Tokens the context can hold.
     #[must_use]
     pub const fn context(&self) -> usize {
