@@ -1,0 +1,93 @@
+//! Documents as tokens, packed into sequences: one after the other, the last one cut.
+
+use std::collections::VecDeque;
+
+use ponder::pocket::corpus::{Segment, document};
+
+use super::tokenizer::{self, BEGIN, END, POCKET, SYSTEM, Tokenizer, USER};
+
+/// Sequences of equal length, one after the other.
+#[derive(Clone)]
+pub struct Batch {
+    /// Tokens read.
+    pub inputs: Vec<u32>,
+    /// The token after each.
+    pub targets: Vec<u32>,
+    /// What the loss at each position counts: zero where nothing is to be learned.
+    pub weights: Vec<f32>,
+    /// Tokens per sequence.
+    pub length: usize,
+}
+
+impl Batch {
+    /// The batch in parts of about `tokens` tokens, with weights that sum up to one over all of them.
+    pub fn parts(mut self, tokens: usize) -> VecDeque<Self> {
+        let total: f32 = self.weights.iter().sum::<f32>().max(1.0);
+        self.weights.iter_mut().for_each(|weight| *weight /= total);
+        let size = (tokens / self.length).max(1) * self.length;
+        let length = self.length;
+        let chunks = self.inputs.chunks(size).zip(self.targets.chunks(size)).zip(self.weights.chunks(size));
+        chunks.map(|((i, t), w)| Self { inputs: i.to_vec(), targets: t.to_vec(), weights: w.to_vec(), length }).collect()
+    }
+}
+
+/// The corpus from some document on.
+pub struct Feed {
+    tokenizer: Tokenizer,
+    /// The next document.
+    pub next: u64,
+}
+
+impl Feed {
+    /// The documents from number `next` on.
+    pub fn new(tokenizer: Tokenizer, next: u64) -> Self {
+        Self { tokenizer, next }
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The tokens of a document, and what it counts to predict each.
+    pub fn encode(&mut self, document: &[Segment]) -> (Vec<u32>, Vec<f32>) {
+        let (mut tokens, mut weights) = (Vec::new(), Vec::new());
+        for segment in document {
+            let (head, weight) = match segment {
+                Segment::Begin => {
+                    tokens.push(BEGIN);
+                    weights.push(0.0);
+                    continue;
+                }
+                Segment::User(_) => (Some(USER), 0.0),
+                Segment::System(_) => (Some(SYSTEM), 0.0),
+                Segment::Answer(_) => (Some(POCKET), 1.0),
+                Segment::Text(_) => (None, 1.0),
+            };
+            tokens.extend(head);
+            weights.resize(tokens.len(), 0.0);
+            self.tokenizer.encode(tokenizer::text(segment), &mut tokens);
+            tokens.push(END);
+            weights.resize(tokens.len(), weight);
+        }
+        (tokens, weights)
+    }
+
+    /// The next `sequences` sequences.
+    pub fn batch(&mut self, sequences: usize, length: usize) -> Batch {
+        let mut batch = Batch { inputs: Vec::new(), targets: Vec::new(), weights: Vec::new(), length };
+        for _ in 0..sequences {
+            let (mut tokens, mut weights) = (Vec::new(), Vec::new());
+            while tokens.len() <= length {
+                let (more, their) = self.encode(&document(self.next));
+                tokens.extend(more);
+                weights.extend(their);
+                self.next += 1;
+            }
+            batch.inputs.extend(&tokens[..length]);
+            batch.targets.extend(&tokens[1..=length]);
+            batch.weights.extend(&weights[1..=length]);
+        }
+        batch
+    }
+}
