@@ -49,6 +49,11 @@ impl Feed {
         &self.tokenizer
     }
 
+    /// The tokenizer, which learns words as it meets them.
+    pub fn tokenizer_mut(&mut self) -> &mut Tokenizer {
+        &mut self.tokenizer
+    }
+
     /// The tokens of a document, and what it counts to predict each.
     pub fn encode(&mut self, document: &[Segment]) -> (Vec<u32>, Vec<f32>) {
         let (mut tokens, mut weights) = (Vec::new(), Vec::new());
