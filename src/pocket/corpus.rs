@@ -1,52 +1,171 @@
-//! Stub of the corpus generator, for work on the trainer.
+//! The texts that Pocket is trained on: dialogues, stories and pages of the weigher's book, each from its number alone.
+//!
+//! No document states a fact that is held out ([`Fact::held_out`]); [`held_out`] asks for nothing else.
 
-/// A part of a document in the chat markup.
+use std::collections::HashSet;
+
+use fastrand::Rng;
+
+use super::fact::Fact;
+use super::question::{Kind, Question};
+use super::story::{Story, story};
+use super::{book, conversion, elsewhere, pair, pans, three, usual};
+
+/// A part of a document, as the chat template marks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
-    /// The document begins.
+    /// The start of the document.
     Begin,
     /// What a person says.
     User(String),
     /// What Pocket says.
     Answer(String),
-    /// A system message.
+    /// What stands above a chat.
     System(String),
-    /// Running text.
+    /// Text that nobody asked for.
     Text(String),
 }
 
-fn mix(x: u64) -> u64 {
-    let mut z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// Document number `index`.
+/// The document of this number.
 #[must_use]
 pub fn document(index: u64) -> Vec<Segment> {
-    let r = |k: u64, n: u64| mix(mix(index) ^ k) % n;
-    let name = ["Ines", "Omar", "Tilda", "Jon", "Mira"][usize::try_from(r(1, 5)).unwrap_or(0)];
-    let thing = ["a letter", "flour", "a brass coin", "two apples", "sugar", "a key"][usize::try_from(r(2, 6)).unwrap_or(0)];
-    let verb = ["puts", "lays", "weighs", "drops"][usize::try_from(r(3, 4)).unwrap_or(0)];
-    let (a, b) = (r(4, 90) + 10, r(5, 90) + 10);
-    match r(6, 3) {
-        0 => vec![
-            Segment::Begin,
-            Segment::Text(format!(
-                "{name} {verb} {thing} on the left pan. It is {a} grams. The beam doesn't tilt when {b} grams lie there too."
-            )),
-        ],
-        1 => vec![
-            Segment::Begin,
-            Segment::System("Answer briefly.".into()),
-            Segment::User(format!("What is {a} grams and {b} grams together?")),
-            Segment::Answer(format!("{} grams.", a + b)),
-        ],
-        _ => vec![
-            Segment::Begin,
-            Segment::User(format!("{name} {verb} {thing} of {a} g left and {b} g right. Which is heavier?")),
-            Segment::Answer(if a > b { "The left pan is heavier.".into() } else { "The right pan, or both are equal.".into() }),
-        ],
+    let mut rng = Rng::with_seed(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let rng = &mut rng;
+    let mut segments = vec![Segment::Begin];
+    match rng.u8(..100) {
+        0..16 => segments.push(Segment::Text(book::page(rng))),
+        16..27 => segments.push(Segment::Text(told(rng).text)),
+        27..38 => {
+            let story = told(rng);
+            segments.extend([Segment::User(casual(story_wish(&story, rng), rng)), Segment::Answer(story.text)]);
+        }
+        _ => dialogue(rng, &mut segments),
     }
+    segments
+}
+
+/// A story of which nothing is held out.
+fn told(rng: &mut Rng) -> Story {
+    loop {
+        let story = story(rng);
+        if !story.facts.iter().any(Fact::held_out) {
+            return story;
+        }
+    }
+}
+
+fn story_wish(story: &Story, rng: &mut Rng) -> String {
+    let slots = [("n", story.who.name), ("a", story.about)];
+    super::grammar::any(
+        &[
+            "tell me a [little |short |]story.",
+            "tell me a story about {n}.",
+            "[please |can you |]tell me a story about {n} and the {a}.",
+            "[write|tell|i want] a [little |short |]story about {n}.",
+            "a story[, please|]!",
+            "do you know a story[ about {n}|]?",
+        ],
+        &slots,
+        rng,
+    )
+}
+
+fn dialogue(rng: &mut Rng, segments: &mut Vec<Segment>) {
+    const SYSTEM: &[&str] =
+        &["You are a helpful assistant.", "You are Pocket.", "Answer shortly.", "Be friendly and concise.", "You help with weights."];
+    if rng.u8(..25) == 0 {
+        segments.push(Segment::System(SYSTEM[rng.usize(..SYSTEM.len())].to_owned()));
+    }
+    let mut say =
+        |question: Question, rng: &mut Rng| segments.extend([Segment::User(casual(question.text, rng)), Segment::Answer(question.answer)]);
+    for _ in 0..[1, 1, 1, 2, 2, 3][rng.usize(..6)] {
+        if rng.u8(..6) == 0 {
+            for question in talk(rng) {
+                say(question, rng);
+            }
+        } else {
+            let question = free(rng);
+            say(question, rng);
+        }
+    }
+}
+
+/// Two questions about one pair that may be trained on.
+fn talk(rng: &mut Rng) -> [Question; 2] {
+    loop {
+        let talk = pair::Pair::draw(rng).talk(rng);
+        if !talk.iter().any(Question::held_out) {
+            return talk;
+        }
+    }
+}
+
+/// A question that may be trained on.
+fn free(rng: &mut Rng) -> Question {
+    loop {
+        let question = any(rng);
+        if !question.held_out() {
+            return question;
+        }
+    }
+}
+
+fn any(rng: &mut Rng) -> Question {
+    match rng.u8(..100) {
+        0..4 => usual::about(rng),
+        4..7 => elsewhere::greeting(rng),
+        7..19 => of(Kind::Elsewhere, rng),
+        19..29 => of(Kind::Together, rng),
+        29..37 => of(Kind::Heavier, rng),
+        37..49 => of(Kind::Difference, rng),
+        49..61 => of(Kind::Missing, rng),
+        61..71 => of(Kind::Convert, rng),
+        71..82 => of(Kind::Order, rng),
+        82..88 => of(Kind::Recall, rng),
+        88..94 => of(Kind::Tilt, rng),
+        _ => of(Kind::Usual, rng),
+    }
+}
+
+fn of(kind: Kind, rng: &mut Rng) -> Question {
+    match kind {
+        Kind::Together if rng.bool() => pair::added(rng),
+        Kind::Together => pair::Pair::draw(rng).together(false, rng),
+        Kind::Heavier if rng.u8(..5) == 0 => pair::compared(rng),
+        Kind::Heavier => pair::Pair::draw(rng).heavier(false, rng),
+        Kind::Difference => pair::Pair::draw(rng).difference(false, rng),
+        Kind::Missing => pans::missing(rng),
+        Kind::Convert => conversion::convert(rng),
+        Kind::Order => three::order(rng),
+        Kind::Recall => three::recall(rng),
+        Kind::Tilt => pans::tilt(rng),
+        Kind::Usual => usual::heavier(rng),
+        Kind::Elsewhere => elsewhere::unknown(rng),
+    }
+}
+
+/// People write as they like: sometimes small, sometimes without the mark at the end.
+fn casual(text: String, rng: &mut Rng) -> String {
+    match rng.u8(..8) {
+        0 => text.to_lowercase(),
+        1 => text.trim_end_matches(['?', '.', '!']).to_owned(),
+        _ => text,
+    }
+}
+
+/// `count` different questions, as many of each kind, of which no training text states what they ask.
+#[must_use]
+pub fn held_out(count: usize, seed: u64) -> Vec<Question> {
+    let mut rng = Rng::with_seed(seed);
+    let mut asked = HashSet::new();
+    let mut questions = Vec::with_capacity(count);
+    for kind in Kind::ALL.iter().cycle().take(count) {
+        questions.push(loop {
+            let question = of(*kind, &mut rng);
+            if question.held_out() && asked.insert(question.text.clone()) {
+                break question;
+            }
+        });
+    }
+    questions
 }
