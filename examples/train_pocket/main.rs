@@ -18,6 +18,8 @@ mod model;
 mod ops;
 mod optimizer;
 mod run;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod trainer;
 
