@@ -84,7 +84,7 @@ impl Feed {
         for _ in 0..sequences {
             let (mut tokens, mut weights) = (Vec::new(), Vec::new());
             while tokens.len() <= length {
-                let (more, their) = self.encode(&document(self.next));
+                let (more, their) = self.encode(&document(self.next).segments);
                 tokens.extend(more);
                 weights.extend(their);
                 self.next += 1;

@@ -141,7 +141,7 @@ pub fn check(path: &Path, model: &Model, feed: &mut Feed) -> Result<f32> {
         }
     }
     for index in 0..8 {
-        longest.extend(feed.encode(&document(index)).0);
+        longest.extend(feed.encode(&document(index).segments).0);
     }
     longest.truncate(CONTEXT);
 

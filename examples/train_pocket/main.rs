@@ -11,6 +11,7 @@
 
 mod arithmetic;
 mod checkpoint;
+mod curve;
 mod data;
 mod export;
 mod heads;
@@ -41,13 +42,13 @@ pub struct Args {
     #[arg(long, default_value = "target/pocket")]
     pub folder: PathBuf,
     /// Steps in all
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = 6000)]
     pub steps: u64,
     /// Tokens that a step learns from
     #[arg(long, default_value_t = 4096)]
     pub batch: usize,
     /// Tokens of a sequence
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(2..=512))]
+    #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u16).range(2..=512))]
     pub length: u16,
     /// Tokens of a sequence in the last 12 % of the steps
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(2..=512))]

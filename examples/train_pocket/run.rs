@@ -9,7 +9,7 @@ use super::data::Feed;
 use super::model::Model;
 use super::tokenizer::Tokenizer;
 use super::trainer::Trainer;
-use super::{Args, Result, export};
+use super::{Args, Result, curve, export};
 
 /// Steps between two reports.
 const REPORT: u64 = 20;
@@ -52,6 +52,9 @@ pub fn run(args: &Args) -> Result<()> {
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     train(args, &folder, &mut trainer, &mut feed, &mut progress, &stop)?;
     folder.save(&trainer, progress)?;
+    if let Some(curve) = curve::svg(&std::fs::read_to_string(folder.file("loss.csv")).unwrap_or_default()) {
+        std::fs::write(folder.file("loss.svg"), curve)?;
+    }
     write(&folder.file("pocket.gguf"), &trainer, &mut feed)
 }
 

@@ -6,17 +6,19 @@ use super::amount::Amount;
 use super::fact::Fact;
 use super::things::{Class, weight};
 
-/// A page of up to eight lines, none of which states a fact that is held out.
+/// A page of up to eight lines, and what they state: no fact that is held out.
 #[must_use]
-pub fn page(rng: &mut Rng) -> String {
-    let mut lines = vec!["From the book of weights:".to_owned()];
+pub fn page(rng: &mut Rng) -> (String, Vec<Fact>) {
+    let (mut lines, mut stated) = (vec!["From the book of weights:".to_owned()], Vec::new());
     for _ in 0..rng.usize(4..9) {
-        lines.push(line(rng));
+        let (line, facts) = line(rng);
+        lines.push(line);
+        stated.extend(facts);
     }
-    lines.join("\n")
+    (lines.join("\n"), stated)
 }
 
-fn line(rng: &mut Rng) -> String {
+fn line(rng: &mut Rng) -> (String, Vec<Fact>) {
     loop {
         let class = [Class::Light, Class::Light, Class::Middling, Class::Heavy][rng.usize(..4)];
         let (a, b) = (weight(class, rng), weight(class, rng));
@@ -37,7 +39,7 @@ fn line(rng: &mut Rng) -> String {
             }
         };
         if a != b && !facts.iter().any(Fact::held_out) {
-            return line;
+            return (line, facts);
         }
     }
 }

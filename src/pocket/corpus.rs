@@ -26,22 +26,50 @@ pub enum Segment {
     Text(String),
 }
 
+/// A text to be trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its parts, [`Segment::Begin`] first.
+    pub segments: Vec<Segment>,
+    /// What they state.
+    pub facts: Vec<Fact>,
+}
+
+impl Document {
+    fn tell(&mut self, text: String, facts: Vec<Fact>) {
+        self.segments.push(Segment::Text(text));
+        self.facts.extend(facts);
+    }
+
+    fn say(&mut self, question: Question, rng: &mut Rng) {
+        self.segments.extend([Segment::User(casual(question.text, rng)), Segment::Answer(question.answer)]);
+        self.facts.extend(question.facts);
+    }
+}
+
 /// The document of this number.
 #[must_use]
-pub fn document(index: u64) -> Vec<Segment> {
+pub fn document(index: u64) -> Document {
     let mut rng = Rng::with_seed(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let rng = &mut rng;
-    let mut segments = vec![Segment::Begin];
+    let mut document = Document { segments: vec![Segment::Begin], facts: Vec::new() };
     match rng.u8(..100) {
-        0..16 => segments.push(Segment::Text(book::page(rng))),
-        16..27 => segments.push(Segment::Text(told(rng).text)),
+        0..16 => {
+            let (page, facts) = book::page(rng);
+            document.tell(page, facts);
+        }
+        16..27 => {
+            let story = told(rng);
+            document.tell(story.text, story.facts);
+        }
         27..38 => {
             let story = told(rng);
-            segments.extend([Segment::User(casual(story_wish(&story, rng), rng)), Segment::Answer(story.text)]);
+            document.segments.extend([Segment::User(casual(story_wish(&story, rng), rng)), Segment::Answer(story.text)]);
+            document.facts.extend(story.facts);
         }
-        _ => dialogue(rng, &mut segments),
+        _ => dialogue(rng, &mut document),
     }
-    segments
+    document
 }
 
 /// A story of which nothing is held out.
@@ -70,22 +98,20 @@ fn story_wish(story: &Story, rng: &mut Rng) -> String {
     )
 }
 
-fn dialogue(rng: &mut Rng, segments: &mut Vec<Segment>) {
+fn dialogue(rng: &mut Rng, document: &mut Document) {
     const SYSTEM: &[&str] =
         &["You are a helpful assistant.", "You are Pocket.", "Answer shortly.", "Be friendly and concise.", "You help with weights."];
     if rng.u8(..25) == 0 {
-        segments.push(Segment::System(SYSTEM[rng.usize(..SYSTEM.len())].to_owned()));
+        document.segments.push(Segment::System(SYSTEM[rng.usize(..SYSTEM.len())].to_owned()));
     }
-    let mut say =
-        |question: Question, rng: &mut Rng| segments.extend([Segment::User(casual(question.text, rng)), Segment::Answer(question.answer)]);
     for _ in 0..[1, 1, 1, 2, 2, 3][rng.usize(..6)] {
         if rng.u8(..6) == 0 {
             for question in talk(rng) {
-                say(question, rng);
+                document.say(question, rng);
             }
         } else {
             let question = free(rng);
-            say(question, rng);
+            document.say(question, rng);
         }
     }
 }

@@ -31,6 +31,7 @@ mod inspect;
 mod memory_view;
 mod not_models;
 mod pictures;
+mod pocket_world;
 mod prompt;
 mod sampler;
 mod scan;
