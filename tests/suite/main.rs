@@ -15,6 +15,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 mod support;
 
+mod answers;
 mod app;
 mod chat_answers;
 mod chat_view;
@@ -32,6 +33,7 @@ mod memory_view;
 mod not_models;
 mod pictures;
 mod prompt;
+mod quantize;
 mod sampler;
 mod scan;
 mod split_lies;
