@@ -101,17 +101,19 @@ fn json_of(row: &Row) -> Value {
 
 /// A table in Markdown.
 fn table(rows: &[Row]) -> String {
-    let kinds: Vec<&str> = rows.first().map_or_else(Vec::new, |row| row.answers.by_kind.keys().copied().collect());
-    let mut out = String::from("| type | weights | bits per weight | right | share | 95 % interval |");
-    for kind in &kinds {
-        out.push_str(&format!(" {kind} |"));
-    }
-    out.push_str("\n|---|--:|--:|--:|--:|--:|");
-    out.push_str(&"--:|".repeat(kinds.len()));
-    for row in rows {
-        write_row(&mut out, row, &kinds).ok();
-    }
+    let mut out = String::new();
+    write_table(&mut out, rows).ok();
     out
+}
+
+fn write_table(out: &mut String, rows: &[Row]) -> std::fmt::Result {
+    let kinds: Vec<&str> = rows.first().map_or_else(Vec::new, |row| row.answers.by_kind.keys().copied().collect());
+    write!(out, "| type | weights | bits per weight | right | share | 95 % interval |")?;
+    for kind in &kinds {
+        write!(out, " {kind} |")?;
+    }
+    write!(out, "\n|---|--:|--:|--:|--:|--:|{}", "--:|".repeat(kinds.len()))?;
+    rows.iter().try_for_each(|row| write_row(out, row, &kinds))
 }
 
 fn write_row(out: &mut String, row: &Row, kinds: &[&str]) -> std::fmt::Result {

@@ -34,7 +34,6 @@ fn dequantize(weight: &Weight) -> Vec<f32> {
 }
 
 /// Sums of three numbers from -1 to 1 by splitmix64: a bell, cut at ±3.
-#[expect(clippy::cast_precision_loss, reason = "24 bits are what an F32 holds")]
 fn bell(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
@@ -110,6 +109,9 @@ fn eight_bits(values: &[f32]) -> Vec<u8> {
     half(d).into_iter().chain(codes).collect()
 }
 
+/// A block of 32 values as its bytes.
+type Formula<'a> = &'a dyn Fn(&[f32]) -> Vec<u8>;
+
 #[test]
 fn blocks_of_32_are_those_of_the_published_formulas() {
     let mut values = bell(3, 512 * 40);
@@ -122,7 +124,7 @@ fn blocks_of_32_are_those_of_the_published_formulas() {
     for (i, x) in values[6 * 32..7 * 32].iter_mut().enumerate() {
         *x = f32::from(i16::try_from(i).unwrap() - 16) / 2.0;
     }
-    let by_formula: [(DType, &dyn Fn(&[f32]) -> Vec<u8>); 5] = [
+    let by_formula: [(DType, Formula<'_>); 5] = [
         (DType::Q4_0, &|block| symmetric(block, 8.0, false)),
         (DType::Q5_0, &|block| symmetric(block, 16.0, true)),
         (DType::Q4_1, &|block| shifted(block, 15.0, false)),
