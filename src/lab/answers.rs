@@ -89,7 +89,7 @@ impl Answers {
     pub fn add(&mut self, question: &Question, answer: String) {
         let right = question.is_right(&answer);
         self.total.add(right);
-        self.by_kind.entry(question.kind()).or_default().add(right);
+        self.by_kind.entry(question.kind.name()).or_default().add(right);
         if !right {
             self.wrong.push(Wrong { question: question.text.clone(), expected: question.answer.clone(), found: answer });
         }

@@ -39,7 +39,7 @@ fn who_knows_all_answers_is_right_and_who_knows_none_is_wrong() {
             .fold(Tally::default(), |sum, kind| Tally { right: sum.right + kind.right, asked: sum.asked + kind.asked });
         assert_eq!(kinds, answers.total);
         for (kind, tally) in &answers.by_kind {
-            assert_eq!(tally.asked, questions.iter().filter(|question| question.kind() == *kind).count(), "{kind}");
+            assert_eq!(tally.asked, questions.iter().filter(|question| question.kind.name() == *kind).count(), "{kind}");
         }
     }
 }
