@@ -27,6 +27,8 @@
 //! * [`kernels`]: arithmetic on packed weights, the compute pool, and the one table of dtypes ([`kernels::precision`]).
 //! * [`inspect`]: what a file means: roles, parts, mix, and the spec a decoder runs by.
 //! * [`engine`]: one decoder over [`engine::compute::Compute`], in two arithmetics: [`engine::fast`] and [`engine::reference`].
+//! * [`pocket`]: the world of the built-in model.
+//! * [`lab`]: what a level of quantization costs, measured.
 //! * [`library`]: folders, the starter model, fetching, models on this disk.
 //! * [`store`]: chats, the streaming answer's journal, settings; whatever is damaged is set aside and told.
 //! * [`message`]: the contract between the threads.
@@ -61,6 +63,7 @@ pub mod error;
 pub mod file;
 pub mod inspect;
 pub mod kernels;
+pub mod lab;
 pub mod library;
 pub mod memory;
 pub mod message;

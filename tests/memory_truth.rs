@@ -15,8 +15,10 @@ use ponder::engine::generate::Generation;
 use ponder::engine::sampler::Sampling;
 use ponder::engine::session::{Input, Session};
 use ponder::engine::vocabulary::Vocabulary;
+use ponder::engine::weights::Weights;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
+use ponder::kernels::level::Level;
 use ponder::memory::alloc::{self, CountingAllocator};
 use ponder::memory::ledger::Ledger;
 use ponder::memory::plan::{self, Choice, KvDtype};
@@ -120,6 +122,48 @@ fn planned_is_charged_to_the_byte_for_every_type() {
     ];
     for matrices in types {
         planned_is_charged(&wide(matrices).gguf().bytes(), Choice { context: 2048, ..FAST });
+    }
+}
+
+#[test]
+fn planned_is_charged_to_the_byte_for_every_level_of_quantization() {
+    let _alone = alone();
+    for level in Level::ALL {
+        for matrices in [ggml::F16, ggml::Q6_K] {
+            planned_is_charged(&wide(matrices).gguf().bytes(), Choice { context: 2048, recode: Some(level), ..FAST });
+        }
+    }
+    // Rows of 64 and 96, where K types fall back.
+    let narrow = TinyLlama { n_ctx: 2048, tied_head: false, biases: true, ..TinyLlama::default() };
+    for recode in [Level::Q6K, Level::Q5K, Level::Q4K, Level::Q2K].map(Some) {
+        planned_is_charged(&narrow.gguf().bytes(), Choice { context: 2048, recode, ..EXACT });
+    }
+}
+
+#[test]
+fn quantizing_takes_no_more_beside_the_weights_than_was_planned() {
+    let _alone = alone();
+    let llama = TinyLlama { n_embd: 512, n_ff: 2048, n_layers: 1, n_heads: 8, n_kv_heads: 8, ..TinyLlama::default() };
+    let (_folder, path) = support::file("tiny.gguf", &llama.gguf().bytes());
+    let model = load_header(&path);
+    for level in [Level::F16, Level::Q8_0, Level::Q4K] {
+        let plan = plan::plan(&model, Choice { recode: Some(level), ..FAST }, &MACHINE).unwrap();
+        let staging = plan.parts.staging.unwrap().0;
+        assert_eq!(staging, 2 * (4 << 18), "rows as stored in F32, and as F32");
+        let before = engine_live();
+        alloc::reset_engine_peak();
+        let ledger = Ledger::default();
+        let weights = {
+            let _scope = alloc::EngineScope::enter();
+            Weights::read(&model, Some(level), &pool(2), &ledger, &mut |_| true).unwrap()
+        };
+        let held = alloc::engine_peak().unwrap().0 - before;
+        let planned = plan.parts.weights.unwrap().0 + staging;
+        // candle's quantizers list their blocks; names and layers are a few kilobytes.
+        assert!(held <= planned + (128 << 10), "{level:?}: {held} held, {planned} planned");
+        assert_eq!(ledger.parts().weights, plan.parts.weights);
+        let _scope = alloc::EngineScope::enter();
+        drop(weights);
     }
 }
 

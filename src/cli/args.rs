@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::window::Renderer;
+use crate::kernels::level::Level;
 use crate::memory::plan::KvDtype;
 
 /// Runs local AI models and lets you look inside them.
@@ -41,6 +43,8 @@ pub enum Command {
     Bench(Bench),
     /// Perplexity over a text, by the protocol of llama-perplexity.
     Perplexity(Perplexity),
+    /// Count right answers to held-out questions, at one level of quantization or many.
+    Answers(Answers),
     /// Get the starter model into the models folder and print its path.
     Fetch(Fetch),
 }
@@ -64,6 +68,24 @@ pub struct Running {
     /// Exact arithmetic: everything in F32.
     #[arg(long)]
     pub exact: bool,
+}
+
+/// What becomes of the weights while they are loaded.
+#[derive(Debug, Args)]
+pub struct Recoding {
+    /// Quantize the weights to this type while loading; they stay as they are by default.
+    #[arg(long, value_enum, ignore_case = true, value_name = "TYPE")]
+    pub to: Option<Level>,
+}
+
+impl ValueEnum for Level {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.key()))
+    }
 }
 
 /// The KV cache's type as it is written on the command line.
@@ -104,6 +126,9 @@ pub struct Plan {
     /// How keys and values are stored.
     #[arg(long, value_enum, default_value_t = Kv::F16)]
     pub kv: Kv,
+    /// What becomes of the weights.
+    #[command(flatten)]
+    pub recoding: Recoding,
 }
 
 /// `ponder run`
@@ -115,6 +140,9 @@ pub struct Run {
     /// How to run it.
     #[command(flatten)]
     pub running: Running,
+    /// What becomes of the weights.
+    #[command(flatten)]
+    pub recoding: Recoding,
     /// What to say to the model.
     #[arg(long)]
     pub prompt: String,
@@ -179,6 +207,9 @@ pub struct Logits {
     /// How to run it.
     #[command(flatten)]
     pub running: Running,
+    /// What becomes of the weights.
+    #[command(flatten)]
+    pub recoding: Recoding,
     /// Token ids, separated by commas.
     #[arg(long, value_delimiter = ',', required = true)]
     pub tokens: Vec<u32>,
@@ -208,6 +239,9 @@ pub struct Bench {
     /// How to run it.
     #[command(flatten)]
     pub running: Running,
+    /// What becomes of the weights.
+    #[command(flatten)]
+    pub recoding: Recoding,
     /// Tokens of the prompt.
     #[arg(long, default_value_t = 512)]
     pub prompt: usize,
@@ -231,12 +265,74 @@ pub struct Perplexity {
     /// How to run it.
     #[command(flatten)]
     pub running: Running,
+    /// What becomes of the weights.
+    #[command(flatten)]
+    pub recoding: Recoding,
     /// A file with the text, UTF-8.
     #[arg(long)]
     pub text_file: PathBuf,
     /// Tokens of a chunk; the second half of each is scored.
     #[arg(long, default_value_t = 512)]
     pub chunk: usize,
+}
+
+/// `ponder answers`
+#[derive(Debug, Args)]
+pub struct Answers {
+    /// The file, and how to print.
+    #[command(flatten)]
+    pub target: Target,
+    /// How to run it.
+    #[command(flatten)]
+    pub running: Running,
+    /// How many questions.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub questions: u32,
+    /// The same seed asks the same questions.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Quantize the weights to this type while loading; may be given more than once. `all` is the ladder from F16 to `Q2_K`.
+    #[arg(long, value_enum, ignore_case = true, value_name = "TYPE")]
+    pub to: Vec<To>,
+    /// Print the first N wrong answers of each type on stderr.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub show_wrong: usize,
+}
+
+/// A level, or the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Every level of [`Level::LADDER`].
+    All,
+    /// This one.
+    Level(Level),
+}
+
+impl To {
+    const N: usize = Level::ALL.len() + 1;
+
+    const VARIANTS: [Self; Self::N] = {
+        let mut variants = [Self::All; Self::N];
+        let mut i = 0;
+        while i < Level::ALL.len() {
+            variants[i] = Self::Level(Level::ALL[i]);
+            i += 1;
+        }
+        variants
+    };
+}
+
+impl ValueEnum for To {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::VARIANTS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::All => Some(PossibleValue::new("all")),
+            Self::Level(level) => level.to_possible_value(),
+        }
+    }
 }
 
 /// `ponder fetch`

@@ -9,6 +9,7 @@ use super::{go_on, prepare, show};
 use crate::engine::decoder::Want;
 use crate::engine::runner::Runner;
 use crate::error::{Error, Result};
+use crate::kernels::precision;
 use crate::memory::plan::{self, KvDtype};
 use crate::units::TokensPerSecond;
 
@@ -19,7 +20,7 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::unsupported("bench", "--prompt and --repeat must be at least 1"));
     }
     let context = args.depth.saturating_add(args.prompt).saturating_add(args.generate);
-    let mut loaded = prepare::load(&model, prepare::choice(&args.running, context, KvDtype::F16))?;
+    let mut loaded = prepare::load(&model, prepare::choice(&args.running, &args.recoding, context, KvDtype::F16))?;
     let runner = loaded.session.runner_mut();
     let mut token = pseudo_tokens(spec.n_vocab);
 
@@ -46,7 +47,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
 
     let depth = args.depth + args.prompt + args.generate / 2;
-    let bytes_per_token = model.weight_bytes_per_token().0 + plan::kv_read_bytes(spec, loaded.plan.choice.cache_dtype(), depth).0;
+    let resident = |tensor: &_| precision::resident_bytes(tensor, loaded.plan.choice.recode).unwrap_or_default();
+    let weights = model.weight_bytes_per_token(resident);
+    let bytes_per_token = weights.0 + plan::kv_read_bytes(spec, loaded.plan.choice.cache_dtype(), depth).0;
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let bandwidth = median(&decode) * bytes_per_token as f64 / 1e9;
     let value = json!({

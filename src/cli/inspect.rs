@@ -66,6 +66,7 @@ impl Here {
                 kv: KvDtype::F16,
                 arithmetic: Arithmetic::Fast,
                 threads: machine.processors,
+                recode: None,
             };
             let plan = plan::plan(model, choice, machine).ok()?;
             Some(match plan.fit {

@@ -12,7 +12,7 @@ use crate::memory::plan::KvDtype;
 
 pub fn run(args: &Args) -> Result<()> {
     let model = prepare::open(&args.target.file)?;
-    let choice = prepare::choice(&args.running, args.tokens.len(), KvDtype::F16);
+    let choice = prepare::choice(&args.running, &args.recoding, args.tokens.len(), KvDtype::F16);
     let mut loaded = prepare::load(&model, choice)?;
     let runner = loaded.session.runner_mut();
     let n = args.tokens.len();

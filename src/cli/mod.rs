@@ -1,5 +1,6 @@
 //! The headless commands: they print, and compute nothing themselves. One file per command, over the same functions as the lanes.
 
+mod answers;
 pub mod args;
 mod bench;
 mod fetch;
@@ -46,6 +47,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Logits(args) => logits::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Perplexity(args) => perplexity::run(args),
+        Command::Answers(args) => answers::run(args),
         Command::Fetch(args) => fetch::run(args),
     };
     match result {

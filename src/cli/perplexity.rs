@@ -14,7 +14,7 @@ use crate::memory::plan::KvDtype;
 
 pub fn run(args: &Args) -> Result<()> {
     let model = prepare::open(&args.target.file)?;
-    let mut loaded = prepare::load(&model, prepare::choice(&args.running, args.chunk, KvDtype::F16))?;
+    let mut loaded = prepare::load(&model, prepare::choice(&args.running, &args.recoding, args.chunk, KvDtype::F16))?;
     let session = &mut loaded.session;
     let tokenizer = session.tokenizer();
     let ids = tokenizer.encode_while(&prepare::text(&args.text_file)?, Special::Plain, &go_on)?;

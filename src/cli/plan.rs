@@ -14,7 +14,8 @@ pub fn run(args: &Args) -> Result<()> {
     let context = args.context.map_or_else(|| prepare::default_context(&model), Ok)?;
     prepare::check_context(&model, context)?;
     let machine = prepare::machine();
-    let choice = Choice { context, kv: args.kv.into(), arithmetic: Arithmetic::Fast, threads: machine.processors };
+    let choice =
+        Choice { context, kv: args.kv.into(), arithmetic: Arithmetic::Fast, threads: machine.processors, recode: args.recoding.to };
     let plan = plan::plan(&model, choice, &machine)?;
     let total = |parts: &crate::memory::Parts| parts.sum() - parts.staging.unwrap_or_default();
     let curve: Vec<Value> = plan::curve(&model, choice, trained)
@@ -39,7 +40,9 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn text(plan: &Plan) -> String {
-    let mut lines = vec![format!("planned for a context of {} tokens, KV cache in {}", plan.choice.context, plan.choice.kv.name())];
+    let weights = plan.choice.recode.map_or_else(String::new, |level| format!(", weights in {}", level.dtype().name()));
+    let mut lines =
+        vec![format!("planned for a context of {} tokens, KV cache in {}{weights}", plan.choice.context, plan.choice.kv.name())];
     for part in Part::ALL {
         lines.push(format!("  {:<12} {:>12}", part.word(), plan.parts.get(part).unwrap_or_default().in_memory()));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::args::Running;
+use super::args::{Recoding, Running};
 use super::{fetch, go_on};
 use crate::engine::session::Session;
 use crate::error::{Error, Result};
@@ -41,13 +41,14 @@ pub fn default_context(model: &Model) -> Result<usize> {
     Ok(plan::first_choice(model, 1).context)
 }
 
-/// What `running`, a context and a cache type choose.
-pub fn choice(running: &Running, context: usize, kv: KvDtype) -> Choice {
+/// What `running`, `recoding`, a context and a cache type choose.
+pub fn choice(running: &Running, recoding: &Recoding, context: usize, kv: KvDtype) -> Choice {
     Choice {
         context: context.max(1),
         kv,
         arithmetic: if running.exact { Arithmetic::Exact } else { Arithmetic::Fast },
         threads: running.threads.unwrap_or_else(|| machine().processors).clamp(1, 256),
+        recode: recoding.to,
     }
 }
 

@@ -43,7 +43,7 @@ impl Runner {
         let _scope = EngineScope::enter();
         let spec = model.spec.clone()?;
         model.file.check_unchanged()?;
-        let weights = Weights::read(model, ledger, progress)?;
+        let weights = Weights::read(model, choice.recode, &pool, ledger, progress)?;
         let engine = match choice.arithmetic {
             Arithmetic::Fast => Engine::Fast(Fast::new(pool)),
             Arithmetic::Exact => Engine::Exact(Reference::new(pool)),

@@ -3,6 +3,8 @@
 use crate::error::{Error, Result};
 use crate::file::TensorInfo;
 use crate::inspect::Model;
+use crate::kernels::level::Level;
+use crate::kernels::pool::Pool;
 use crate::kernels::weight::{Vector, Weight};
 use crate::memory::ledger::Ledger;
 use crate::units::Bytes;
@@ -56,6 +58,8 @@ pub struct Weights {
 /// Reads tensors by name and tells how many bytes came.
 struct Reader<'a> {
     model: &'a Model,
+    recode: Option<Level>,
+    pool: &'a Pool,
     ledger: &'a Ledger,
     progress: &'a mut dyn FnMut(Bytes) -> bool,
 }
@@ -68,7 +72,8 @@ impl Reader<'_> {
 
     fn weight(&mut self, name: &str) -> Result<Weight> {
         let info = self.info(name)?.clone();
-        Weight::read(&self.model.file, &info, self.ledger, self.progress)
+        let dtype = self.recode.map_or(info.dtype, |level| level.of(&info));
+        Weight::read_as(&self.model.file, &info, dtype, self.pool, self.ledger, self.progress)
     }
 
     fn vector(&mut self, name: &str) -> Result<Vector> {
@@ -102,13 +107,20 @@ impl Reader<'_> {
 }
 
 impl Weights {
-    /// Reads every tensor that the decoder uses. `progress` is told how many bytes came and answers whether to go on.
+    /// Reads every tensor that the decoder uses, and quantizes the matrices anew if `recode` says so. `progress` is told how many bytes
+    /// came and answers whether to go on.
     ///
     /// # Errors
-    /// A tensor that is missing, cannot be read or has no kernel; [`Error::Cancelled`].
-    pub fn read(model: &Model, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
+    /// A tensor that is missing, cannot be read, has no kernel or cannot be quantized; [`Error::Cancelled`].
+    pub fn read(
+        model: &Model,
+        recode: Option<Level>,
+        pool: &Pool,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
         let spec = model.spec.as_ref().map_err(Clone::clone)?;
-        let mut reader = Reader { model, ledger, progress };
+        let mut reader = Reader { model, recode, pool, ledger, progress };
         Ok(Self {
             embedding: reader.weight("token_embd.weight")?,
             layers: (0..spec.n_layers).map(|i| reader.layer(i)).collect::<Result<_>>()?,

@@ -157,11 +157,13 @@ impl Model {
     }
 
     /// The bytes of weights that are read for one token: everything but the embedding, of which it is one row unless it is the head too.
+    /// `bytes` says what a tensor takes: in the file, or in memory.
     #[must_use]
-    pub fn weight_bytes_per_token(&self) -> Bytes {
+    pub fn weight_bytes_per_token(&self, bytes: impl Fn(&TensorInfo) -> Bytes) -> Bytes {
         let tied = self.spec.as_ref().is_ok_and(|spec| spec.tied_head);
         let read = |tensor: &TensorInfo| {
-            if tensor.name == "token_embd.weight" && !tied { Bytes(tensor.bytes.0 / tensor.rows().max(1)) } else { tensor.bytes }
+            let bytes = bytes(tensor);
+            if tensor.name == "token_embd.weight" && !tied { Bytes(bytes.0 / tensor.rows().max(1)) } else { bytes }
         };
         self.used_tensors().map(read).sum()
     }

@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use super::level::Level;
+use super::quantize;
 use crate::file::{DType, TensorInfo};
 use crate::units::Bytes;
 
@@ -65,17 +67,30 @@ pub fn of(tensor: &TensorInfo) -> Option<Precision> {
     if is_vector(tensor) { of_vector(tensor.dtype) } else { of_matrix(tensor.dtype) }
 }
 
-/// What this tensor takes once it is loaded; `None` if there is no kernel for it.
+/// What this tensor takes once it is loaded, quantized anew where `recode` says so; `None` if there is no kernel for it.
 #[must_use]
-pub fn resident_bytes(tensor: &TensorInfo) -> Option<Bytes> {
+pub fn resident_bytes(tensor: &TensorInfo, recode: Option<Level>) -> Option<Bytes> {
     if is_vector(tensor) {
-        of_vector(tensor.dtype).map(|_| Bytes(tensor.elements().saturating_mul(4)))
-    } else {
-        of_matrix(tensor.dtype).map(|_| tensor.bytes)
+        return of_vector(tensor.dtype).map(|_| Bytes(tensor.elements().saturating_mul(4)));
+    }
+    of_matrix(tensor.dtype)?;
+    match recode {
+        None => Some(tensor.bytes),
+        Some(level) => level.of(tensor).byte_len(tensor.row_len(), tensor.rows()).map(Bytes),
+    }
+}
+
+/// What is held beside the weights while this tensor is loaded.
+#[must_use]
+pub fn staging_bytes(tensor: &TensorInfo, recode: Option<Level>) -> Bytes {
+    match recode.map(|level| level.of(tensor)) {
+        _ if is_vector(tensor) => tensor.bytes,
+        Some(dtype) if dtype != tensor.dtype => quantize::staging_bytes(tensor),
+        _ => Bytes(0),
     }
 }
 
 /// Vectors are what has one dimension.
-fn is_vector(tensor: &TensorInfo) -> bool {
+pub(super) fn is_vector(tensor: &TensorInfo) -> bool {
     tensor.shape.len() <= 1
 }

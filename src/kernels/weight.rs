@@ -12,6 +12,7 @@ use super::dot::RowDot;
 use super::matmul::{self, Scratch};
 use super::pool::Pool;
 use super::precision;
+use super::quantize::{self, Quantize};
 use crate::error::{Error, Result};
 use crate::file::{DType, ModelFile, TensorInfo};
 use crate::memory::Part;
@@ -25,7 +26,7 @@ const READ_STEP: usize = 4 << 20;
 ///
 /// # Safety
 /// The type must be `repr(C)` or a primitive, without padding and without invalid bit patterns.
-unsafe trait PlainBlock: RowDot + 'static {}
+unsafe trait PlainBlock: RowDot + Quantize + 'static {}
 
 macro_rules! plain {
     ($($block:ty: $bytes:literal),*) => {$(
@@ -39,9 +40,11 @@ plain!(BlockQ2K: 84, BlockQ3K: 110, BlockQ4K: 144, BlockQ5K: 176, BlockQ6K: 210)
 
 /// Rows of blocks behind one interface, whatever their type.
 trait Rows: Send + Sync {
-    fn bytes_mut(&mut self) -> &mut [u8];
+    fn data(&self) -> &[u8];
+    fn data_mut(&mut self) -> &mut [u8];
     fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]);
     fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]);
+    fn quantize(&mut self, pool: &Pool, cols: usize, first_row: usize, values: &[f32]);
 }
 
 struct Blocks<T>(Vec<T>);
@@ -50,7 +53,13 @@ impl<T: PlainBlock> Rows for Blocks<T>
 where
     T::VecDotType: matmul::Rounded,
 {
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    fn data(&self) -> &[u8] {
+        let len = size_of_val(self.0.as_slice());
+        // SAFETY: `PlainBlock` promises that every byte of the slice is initialized; the pointer and length are those of the vector.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>(), len) }
+    }
+
+    fn data_mut(&mut self) -> &mut [u8] {
         let len = size_of_val(self.0.as_slice());
         // SAFETY: `PlainBlock` promises that every byte of the slice is initialized and that any bytes make valid blocks; the pointer
         // and length are those of the exclusively borrowed vector.
@@ -65,6 +74,12 @@ where
         let per_row = cols / T::BLCK_SIZE;
         let rows = out.len() / cols;
         T::to_float(&self.0[first_row * per_row..(first_row + rows) * per_row], out);
+    }
+
+    fn quantize(&mut self, pool: &Pool, cols: usize, first_row: usize, values: &[f32]) {
+        let per_row = cols / T::BLCK_SIZE;
+        let rows = values.len() / cols;
+        quantize::rows(pool, cols, values, &mut self.0[first_row * per_row..(first_row + rows) * per_row]);
     }
 }
 
@@ -83,43 +98,16 @@ impl fmt::Debug for Weight {
 }
 
 impl Weight {
-    /// Reads a matrix from its file. `progress` is told how many bytes came and answers whether to go on.
+    /// Reads a matrix from its file as it is stored. `progress` is told how many bytes came and answers whether to go on.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a type without a kernel, [`Error::Format`] for data that is not there, [`Error::Cancelled`].
     pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
-        if let Some(problem) = &tensor.problem {
-            return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), "readable data", problem.clone()));
-        }
-        let (Ok(rows), Ok(cols)) = (usize::try_from(tensor.rows()), usize::try_from(tensor.row_len())) else {
-            return Err(Error::unsupported(tensor.name.clone(), "it is larger than this processor can address"));
-        };
-        let elements = rows.saturating_mul(cols);
-        let mut packed: Box<dyn Rows> = match tensor.dtype {
-            DType::F32 => empty::<f32>(elements),
-            DType::F16 => empty::<f16>(elements),
-            DType::BF16 => empty::<bf16>(elements),
-            DType::Q4_0 => empty::<BlockQ4_0>(elements),
-            DType::Q4_1 => empty::<BlockQ4_1>(elements),
-            DType::Q5_0 => empty::<BlockQ5_0>(elements),
-            DType::Q5_1 => empty::<BlockQ5_1>(elements),
-            DType::Q8_0 => empty::<BlockQ8_0>(elements),
-            DType::Q2K => empty::<BlockQ2K>(elements),
-            DType::Q3K => empty::<BlockQ3K>(elements),
-            DType::Q4K => empty::<BlockQ4K>(elements),
-            DType::Q5K => empty::<BlockQ5K>(elements),
-            DType::Q6K => empty::<BlockQ6K>(elements),
-            other => return Err(no_kernel(tensor, other)),
-        };
-        let bytes = Bytes(packed.bytes_mut().len() as u64);
-        if bytes != tensor.bytes {
-            let place = format!("tensor `{}`", tensor.name);
-            return Err(Error::format(&file.path, place, format!("{} bytes for its shape", bytes.0), format!("{}", tensor.bytes.0)));
-        }
+        let (rows, cols) = dimensions(file, tensor)?;
         // Charged before it is filled: a large tensor is there while it is being read.
-        let mut blocks = ledger.pay_as(Part::Weights, bytes, packed);
+        let mut blocks = charged(ledger, empty(tensor, tensor.dtype, rows * cols)?);
         let mut at = 0;
-        for piece in blocks.bytes_mut().chunks_mut(READ_STEP) {
+        for piece in blocks.data_mut().chunks_mut(READ_STEP) {
             file.read_into(tensor, at, piece)?;
             at += piece.len() as u64;
             if !progress(Bytes(piece.len() as u64)) {
@@ -127,6 +115,54 @@ impl Weight {
             }
         }
         Ok(Self { dtype: tensor.dtype, rows, cols, blocks })
+    }
+
+    /// Reads a matrix from its file and rounds it to `dtype`, a few rows at a time; one that is stored in that type is only read.
+    ///
+    /// # Errors
+    /// As [`Weight::read`]; [`Error::Unsupported`] where a row is no whole number of the type's blocks, or a value is nothing that the
+    /// type can hold.
+    pub fn read_as(
+        file: &ModelFile,
+        tensor: &TensorInfo,
+        dtype: DType,
+        pool: &Pool,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
+        if dtype == tensor.dtype {
+            return Self::read(file, tensor, ledger, progress);
+        }
+        let (rows, cols) = dimensions(file, tensor)?;
+        if dtype.byte_len(tensor.row_len(), tensor.rows()).is_none() {
+            let why = format!("its rows of {cols} are no whole number of {} blocks", dtype.name());
+            return Err(Error::unsupported(format!("tensor `{}`", tensor.name), why));
+        }
+        let step = quantize::rows_at_a_time(cols).min(rows);
+        let mut source = empty(tensor, tensor.dtype, step * cols)?;
+        let mut values = vec![0.0f32; step * cols];
+        let mut blocks = charged(ledger, empty(tensor, dtype, rows * cols)?);
+        let row_bytes = source.data().len() / step.max(1);
+        for first in (0..rows).step_by(step.max(1)) {
+            let n = step.min(rows - first);
+            let values = &mut values[..n * cols];
+            file.read_into(tensor, (first * row_bytes) as u64, &mut source.data_mut()[..n * row_bytes])?;
+            pool.chunks(values, quantize::ROWS_PER_TASK * cols, |task, part| {
+                source.dequantize(cols, task * quantize::ROWS_PER_TASK, part);
+            });
+            quantize::prepare(values, dtype).map_err(|why| Error::unsupported(format!("tensor `{}`", tensor.name), why))?;
+            blocks.quantize(pool, cols, first, values);
+            if !progress(Bytes((n * row_bytes) as u64)) {
+                return Err(Error::Cancelled);
+            }
+        }
+        Ok(Self { dtype, rows, cols, blocks })
+    }
+
+    /// How it is kept in memory.
+    #[must_use]
+    pub const fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Output features.
@@ -147,6 +183,12 @@ impl Weight {
         self.blocks.bytes()
     }
 
+    /// The blocks, as a file has them.
+    #[must_use]
+    pub fn blocks(&self) -> &[u8] {
+        self.blocks.data()
+    }
+
     /// `out[l, rows] = x[l, cols] · selfᵀ`, with the activations rounded as [`precision`] says.
     pub fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], out: &mut [f32]) {
         self.blocks.matmul(pool, scratch, x, self.cols, out);
@@ -158,11 +200,56 @@ impl Weight {
     }
 }
 
-fn empty<T: PlainBlock>(elements: usize) -> Box<dyn Rows>
+/// Rows and columns of a tensor whose bytes are as its shape asks.
+fn dimensions(file: &ModelFile, tensor: &TensorInfo) -> Result<(usize, usize)> {
+    if let Some(problem) = &tensor.problem {
+        return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), "readable data", problem.clone()));
+    }
+    let (Ok(rows), Ok(cols)) = (usize::try_from(tensor.rows()), usize::try_from(tensor.row_len())) else {
+        return Err(Error::unsupported(tensor.name.clone(), "it is larger than this processor can address"));
+    };
+    if precision::of_matrix(tensor.dtype).is_none() {
+        return Err(no_kernel(tensor, tensor.dtype));
+    }
+    let expected = tensor.dtype.byte_len(tensor.row_len(), tensor.rows());
+    if expected != Some(tensor.bytes.0) {
+        let expected = expected.map_or_else(|| "whole blocks in each row".to_owned(), |bytes| format!("{bytes} bytes for its shape"));
+        return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), expected, format!("{}", tensor.bytes.0)));
+    }
+    Ok((rows, cols))
+}
+
+/// Blocks of zeros for this many weights.
+fn empty(tensor: &TensorInfo, dtype: DType, elements: usize) -> Result<Box<dyn Rows>> {
+    Ok(match dtype {
+        DType::F32 => zeros::<f32>(elements),
+        DType::F16 => zeros::<f16>(elements),
+        DType::BF16 => zeros::<bf16>(elements),
+        DType::Q4_0 => zeros::<BlockQ4_0>(elements),
+        DType::Q4_1 => zeros::<BlockQ4_1>(elements),
+        DType::Q5_0 => zeros::<BlockQ5_0>(elements),
+        DType::Q5_1 => zeros::<BlockQ5_1>(elements),
+        DType::Q8_0 => zeros::<BlockQ8_0>(elements),
+        DType::Q2K => zeros::<BlockQ2K>(elements),
+        DType::Q3K => zeros::<BlockQ3K>(elements),
+        DType::Q4K => zeros::<BlockQ4K>(elements),
+        DType::Q5K => zeros::<BlockQ5K>(elements),
+        DType::Q6K => zeros::<BlockQ6K>(elements),
+        other => return Err(no_kernel(tensor, other)),
+    })
+}
+
+fn zeros<T: PlainBlock>(elements: usize) -> Box<dyn Rows>
 where
     T::VecDotType: matmul::Rounded,
 {
     Box::new(Blocks(vec![T::zeros(); elements / T::BLCK_SIZE]))
+}
+
+/// Blocks with the receipt for their real size.
+fn charged(ledger: &Ledger, blocks: Box<dyn Rows>) -> Paid<Box<dyn Rows>> {
+    let bytes = Bytes(blocks.data().len() as u64);
+    ledger.pay_as(Part::Weights, bytes, blocks)
 }
 
 fn no_kernel(tensor: &TensorInfo, dtype: DType) -> Error {

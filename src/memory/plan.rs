@@ -10,6 +10,7 @@ use super::{Part, Parts};
 use crate::error::{Error, Result};
 use crate::inspect::spec::ModelSpec;
 use crate::inspect::{Model, passport};
+use crate::kernels::level::Level;
 use crate::kernels::precision;
 use crate::units::Bytes;
 
@@ -75,6 +76,9 @@ pub struct Choice {
     pub arithmetic: Arithmetic,
     /// Compute threads.
     pub threads: usize,
+    /// Quantize the matrices anew while loading; `None` keeps them as they are stored.
+    #[serde(default)]
+    pub recode: Option<Level>,
 }
 
 impl Choice {
@@ -146,7 +150,7 @@ pub fn plan(model: &Model, choice: Choice, machine: &Machine) -> Result<Plan> {
 #[must_use]
 pub fn first_choice(model: &Model, threads: usize) -> Choice {
     let trained = model.spec.as_ref().map_or(KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
-    Choice { context: trained.min(8_192), kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads }
+    Choice { context: trained.min(8_192), kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads, recode: None }
 }
 
 /// Whether a peak fits the machine.
@@ -207,10 +211,10 @@ fn peak(parts: &Parts) -> Bytes {
 fn parts(model: &Model, spec: &ModelSpec, choice: Choice) -> Parts {
     let used = || model.used_tensors();
     Parts {
-        weights: Some(used().filter_map(precision::resident_bytes).sum()),
+        weights: Some(used().filter_map(|tensor| precision::resident_bytes(tensor, choice.recode)).sum()),
         kv_cache: Some(kv_bytes(spec, choice.cache_dtype(), choice.context)),
         activations: Some(activations(spec, choice)),
-        staging: Some(used().filter(|tensor| tensor.shape.len() <= 1).map(|tensor| tensor.bytes).max().unwrap_or_default()),
+        staging: Some(used().map(|tensor| precision::staging_bytes(tensor, choice.recode)).max().unwrap_or_default()),
         tokenizer: Some(model.tokenizer_estimate()),
     }
 }

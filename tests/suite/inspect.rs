@@ -308,7 +308,7 @@ fn parts_and_mix_add_up_to_the_tensors() {
     assert_eq!(mix, [(DType::Q8_0, 16), (DType::F32, 5)]);
     assert!((model.mix.iter().map(|share| share.share).sum::<f64>() - 1.0).abs() < 1e-12);
     // 64 × 34/32 bytes for each row of the embedding; only one row of it is read for a token.
-    assert_eq!(model.weight_bytes_per_token().0, model.tensor_bytes().0 - 258 * 68);
+    assert_eq!(model.weight_bytes_per_token(|tensor| tensor.bytes).0, model.tensor_bytes().0 - 258 * 68);
     assert_eq!(model.quantization().as_deref(), Some("Q8_0"));
 }
 

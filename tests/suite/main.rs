@@ -15,6 +15,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 mod support;
 
+mod answers;
 mod app;
 mod chat_answers;
 mod chat_view;
@@ -33,6 +34,7 @@ mod not_models;
 mod pictures;
 mod pocket_world;
 mod prompt;
+mod quantize;
 mod sampler;
 mod scan;
 mod split_lies;

@@ -13,6 +13,8 @@ const ROOMS: &[&str] = &[
     "inspect",
     "memory::plan",
     "engine",
+    "pocket",
+    "lab",
     "library",
     "store",
     "message",

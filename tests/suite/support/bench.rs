@@ -161,7 +161,7 @@ impl Bench {
 pub fn load(path: &Path) -> Command {
     let model = Arc::new(Model::read(ModelFile::open(path).unwrap()));
     let context = model.spec.as_ref().unwrap().n_ctx_train;
-    let choice = Choice { context, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2 };
+    let choice = Choice { context, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2, recode: None };
     let plan = plan::plan(&model, choice, &Probe::default().machine()).unwrap();
     Command::Load(Box::new(Load { model, plan, anyway: true }))
 }

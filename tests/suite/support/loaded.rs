@@ -21,7 +21,7 @@ use super::tiny_llama::TinyLlama;
 pub const MACHINE: Machine = Machine { total: Bytes(1 << 44), available: Bytes(1 << 44), processors: 2 };
 
 /// Fast arithmetic, F16 cache, two threads.
-pub const FAST: Choice = Choice { context: 512, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2 };
+pub const FAST: Choice = Choice { context: 512, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2, recode: None };
 
 /// Exact arithmetic, two threads.
 pub const EXACT: Choice = Choice { arithmetic: Arithmetic::Exact, kv: KvDtype::F32, ..FAST };

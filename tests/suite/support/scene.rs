@@ -136,7 +136,7 @@ pub fn model() -> Arc<Model> {
 }
 
 pub fn loaded(model: Arc<Model>) -> Loaded {
-    let choice = Choice { context: 8_192, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2 };
+    let choice = Choice { context: 8_192, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2, recode: None };
     let plan = plan::plan(&model, choice, &MACHINE).unwrap();
     let charged = Parts { kv_cache: Some(Bytes(6 << 20)), activations: Some(Bytes(0)), staging: Some(Bytes(0)), ..plan.parts };
     let receipt = Receipt {

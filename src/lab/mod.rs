@@ -1,0 +1,3 @@
+//! Measuring models against each other: what a level of quantization costs. It computes and shows nothing.
+
+pub mod answers;
