@@ -64,6 +64,7 @@ pub mod kernels;
 pub mod library;
 pub mod memory;
 pub mod message;
+pub mod pocket;
 pub mod state;
 pub mod store;
 pub mod units;

@@ -109,8 +109,12 @@ impl Model {
     }
 
     /// A name to call it by: the file's, without ending, part number and type; the name in the metadata where the file's is a checksum.
+    /// A model that is part of the program has its own.
     #[must_use]
     pub fn name(&self) -> String {
+        if let Some(name) = self.file.built_in {
+            return name.to_owned();
+        }
         let stem = self.stem();
         let is_checksum = stem.starts_with("sha256-") || (stem.len() >= 40 && stem.bytes().all(|b| b.is_ascii_hexdigit()));
         let stated = self.file.metadata.str("general.name").filter(|_| is_checksum);

@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "inspect",
     "memory::plan",
     "engine",
+    "pocket",
     "library",
     "store",
     "message",
