@@ -11,46 +11,46 @@ use crate::support::gguf_writer::GgufBuilder;
 use crate::support::tiny_llama::TinyLlama;
 
 /// A folder with a model and texts, and the program in it.
-struct Shell {
+pub struct Shell {
     folder: TempDir,
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(&llama().gguf())
     }
 
     /// With this file as `tiny.gguf`.
-    fn with(model: &GgufBuilder) -> Self {
+    pub fn with(model: &GgufBuilder) -> Self {
         let shell = Self { folder: tempfile::tempdir().unwrap() };
         shell.write("tiny.gguf", &model.bytes());
         shell.write("text.txt", b"The quick brown fox jumps over the lazy dog, again and again.");
         shell
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
     /// The program in the folder, without a display, with a home of its own.
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ponder"));
         command.args(args).current_dir(self.folder.path()).env("PONDER_HOME", self.path("home"));
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET").stdin(Stdio::null());
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// What a command says with `--json`: one object on one line and nothing else.
     #[track_caller]
-    fn json(&self, args: &[&str]) -> Value {
+    pub fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[args, &["--json"]].concat());
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{args:?}: {err}");
@@ -62,7 +62,7 @@ impl Shell {
 
     /// A command that fails: the line it says.
     #[track_caller]
-    fn complaint(&self, args: &[&str]) -> String {
+    pub fn complaint(&self, args: &[&str]) -> String {
         complaint(args, &self.run(args))
     }
 }
@@ -80,12 +80,12 @@ fn llama() -> TinyLlama {
     TinyLlama { gain: 3.0, ..TinyLlama::default() }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[track_caller]
-fn has(value: &Value, keys: &[&str]) {
+pub fn has(value: &Value, keys: &[&str]) {
     for key in keys {
         assert!(value.get(key).is_some(), "no `{key}` in {value}");
     }
