@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows a format. What isn't a regular file (pipe, device, socket) is refused before it is opened, so that nothing hangs.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,12 +22,20 @@ pub(crate) struct Source {
 }
 
 /// Where the bytes are.
-#[derive(Debug)]
 enum Data {
     /// In a file, with what identified it when it was opened.
     File(File, Identity),
     /// In the program itself; nothing can change them.
     Memory(&'static [u8]),
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(_, identity) => identity.fmt(f),
+            Self::Memory(bytes) => write!(f, "{} bytes in memory", bytes.len()),
+        }
+    }
 }
 
 /// What tells one state of a file from another without reading it.

@@ -308,7 +308,7 @@ fn the_first_start_answers_a_question_and_the_next_ones_wait_for_one() {
 
     let mut again = welcomed(&folder);
     assert_eq!((again.state().page, again.state().chats.iter().len()), (Page::Home, 2), "the chat of the first start, and an empty one");
-    assert_eq!(again.state().chats.get(&first.id).map(|chat| chat.turns.clone()), Some(first.turns));
+    assert_eq!(said(again.state(), &first.id), said_in(&first));
     assert!(again.state().settings.recent.is_empty());
     again.perform(Action::SetPocketAtStart(false));
     again.close();

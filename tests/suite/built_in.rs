@@ -52,6 +52,7 @@ fn it_is_a_sound_small_llama_of_its_own_name() {
     assert_eq!(spec.n_ctx_train, 512);
     assert!(model.file.bytes.0 <= 12_000_000 && model.file.bytes == ponder::pocket::bytes());
     model.file.check_unchanged().unwrap();
+    assert!(format!("{model:?}").len() < 1_000_000, "a state that is written out for a person has no weights in it");
 }
 
 #[test]
