@@ -1,6 +1,5 @@
 //! Ponder's program: the counting allocator, and then either a headless command or the window.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,7 +29,11 @@ fn main() -> ExitCode {
 
 fn open_window(args: &Cli) -> Result<()> {
     let folders = Folders::from_process()?;
-    let open = args.files.first().map(|file| if file == Path::new(starter::WORD) { Open::Starter } else { Open::File(file.clone()) });
+    let open = match args.files.first() {
+        None => Open::Welcome,
+        Some(file) if file.as_os_str() == starter::WORD => Open::Starter,
+        Some(file) => Open::File(file.clone()),
+    };
     let settings = store::peek_settings(&folders.data);
-    window::open(&folders, &Start { open, settings, software_renderer: false }, args.renderer)
+    window::open(&folders, &Start { open: Some(open), settings, software_renderer: false }, args.renderer)
 }

@@ -133,7 +133,7 @@ pub fn check(path: &Path, model: &Model, feed: &mut Feed) -> Result<f32> {
     let file = inspect::Model::read(ModelFile::open(path)?);
     let theirs = Decoders::new(Vocabulary::read(&file.file)?)?;
     let mut longest = Vec::new();
-    for segment in (0..DOCUMENTS).flat_map(document) {
+    for segment in (0..DOCUMENTS).flat_map(|index| document(index).segments) {
         let (text, mut ours) = (tokenizer::text(&segment), Vec::new());
         feed.tokenizer_mut().encode(text, &mut ours);
         if ours != theirs.encode(text, Special::Plain)? {
@@ -145,7 +145,7 @@ pub fn check(path: &Path, model: &Model, feed: &mut Feed) -> Result<f32> {
     }
     longest.truncate(CONTEXT);
 
-    let choice = Choice { context: CONTEXT, kv: KvDtype::F32, arithmetic: Arithmetic::Exact, threads: 1 };
+    let choice = Choice { context: CONTEXT, kv: KvDtype::F32, arithmetic: Arithmetic::Exact, threads: 1, recode: None };
     let mut runner = Runner::load(&file, choice, Arc::new(Pool::new(1)?), &Ledger::default(), &mut |_| true)?;
     let mut logits = Vec::new();
     runner.feed(&longest, Want::All, &|| true, &mut |_, rows| {

@@ -94,7 +94,7 @@ impl Tokenizer {
     pub fn train() -> Result<Self> {
         let words = PreTokenizer::new(PRE)?;
         let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-        for segment in (0..DOCUMENTS).flat_map(document) {
+        for segment in (0..DOCUMENTS).flat_map(|index| document(index).segments) {
             let text = text(&segment);
             for word in words.split(text, &|| true).unwrap_or_default() {
                 let word = &text.as_bytes()[word];

@@ -67,6 +67,7 @@ impl App {
         match start.open {
             Some(Open::File(path)) => app.perform(Action::Open { path, load: true }),
             Some(Open::Starter) => app.perform(Action::GetStarter),
+            Some(Open::Welcome) => app.perform(Action::Welcome),
             None => {}
         }
         app.worker.sample();
@@ -220,7 +221,9 @@ pub struct Start {
 /// See [`Start::open`].
 #[derive(Debug, Clone)]
 pub enum Open {
-    /// A file, a shard or a folder.
+    /// The built-in model, if the settings say so; the first time, it is asked a question.
+    Welcome,
+    /// A file, a shard, a folder, or the word for the built-in model.
     File(PathBuf),
     /// The starter model, fetched if it isn't there.
     Starter,

@@ -11,12 +11,12 @@ use crate::memory::plan::KvDtype;
 
 /// Runs local AI models and lets you look inside them.
 ///
-/// Without a command the window opens; with a file it opens that file. FILE is a path, or the word `starter` for the starter model,
-/// which is fetched if it isn't there (`./starter` is a file of that name).
+/// Without a command the window opens; with a file it opens that file. FILE is a path, or the word `pocket` for the model that is part
+/// of the program, or `starter` for the starter model, which is fetched if it isn't there (`./pocket` is a file of that name).
 #[derive(Debug, Parser)]
 #[command(name = "ponder", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// The model to open and load; `starter` for the starter model.
+    /// The model to open and load in place of the built-in one: a path, `pocket` or `starter`.
     pub files: Vec<PathBuf>,
     /// How the window is drawn.
     #[arg(long, value_enum, default_value_t = Renderer::Auto)]
@@ -52,7 +52,7 @@ pub enum Command {
 /// A file and how to print.
 #[derive(Debug, Args)]
 pub struct Target {
-    /// A model file, any of its shards, its folder, or the word `starter`.
+    /// A model file, any of its shards, its folder, or one of the words `pocket` and `starter`.
     pub file: PathBuf,
     /// Print exactly one JSON object on stdout.
     #[arg(long)]
@@ -242,9 +242,9 @@ pub struct Bench {
     /// What becomes of the weights.
     #[command(flatten)]
     pub recoding: Recoding,
-    /// Tokens of the prompt.
-    #[arg(long, default_value_t = 512)]
-    pub prompt: usize,
+    /// Tokens of the prompt; 512 by default, or what the model's context leaves for it.
+    #[arg(long)]
+    pub prompt: Option<usize>,
     /// Tokens to generate.
     #[arg(long, default_value_t = 128)]
     pub generate: usize,

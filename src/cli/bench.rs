@@ -13,13 +13,18 @@ use crate::kernels::precision;
 use crate::memory::plan::{self, KvDtype};
 use crate::units::TokensPerSecond;
 
+/// Tokens of the prompt where the model has room for them.
+const PROMPT: usize = 512;
+
 pub fn run(args: &Args) -> Result<()> {
     let model = prepare::open(&args.target.file)?;
     let spec = model.spec.as_ref().map_err(Clone::clone)?;
-    if args.prompt == 0 || args.repeat == 0 {
+    let beside = args.depth.saturating_add(args.generate);
+    let prompt = args.prompt.unwrap_or_else(|| PROMPT.min(spec.n_ctx_train.saturating_sub(beside).max(1)));
+    if prompt == 0 || args.repeat == 0 {
         return Err(Error::unsupported("bench", "--prompt and --repeat must be at least 1"));
     }
-    let context = args.depth.saturating_add(args.prompt).saturating_add(args.generate);
+    let context = beside.saturating_add(prompt);
     let mut loaded = prepare::load(&model, prepare::choice(&args.running, &args.recoding, context, KvDtype::F16))?;
     let runner = loaded.session.runner_mut();
     let mut token = pseudo_tokens(spec.n_vocab);
@@ -32,7 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         Ok(TokensPerSecond::new(n, started.elapsed().as_secs_f64()))
     };
-    feed(runner, args.prompt.min(64), false)?;
+    feed(runner, prompt.min(64), false)?;
     feed(runner, args.generate.min(8), true)?;
 
     let (mut prefill, mut decode) = (Vec::new(), Vec::new());
@@ -40,13 +45,13 @@ pub fn run(args: &Args) -> Result<()> {
     feed(runner, args.depth, false)?;
     for _ in 0..args.repeat {
         runner.truncate(args.depth);
-        prefill.push(feed(runner, args.prompt, false)?.0);
+        prefill.push(feed(runner, prompt, false)?.0);
         if args.generate > 0 {
             decode.push(feed(runner, args.generate, true)?.0);
         }
     }
 
-    let depth = args.depth + args.prompt + args.generate / 2;
+    let depth = args.depth + prompt + args.generate / 2;
     let resident = |tensor: &_| precision::resident_bytes(tensor, loaded.plan.choice.recode).unwrap_or_default();
     let weights = model.weight_bytes_per_token(resident);
     let bytes_per_token = weights.0 + plan::kv_read_bytes(spec, loaded.plan.choice.cache_dtype(), depth).0;
@@ -63,10 +68,10 @@ pub fn run(args: &Args) -> Result<()> {
         format!(
             "prefill {} ({} tokens)\ndecode  {} ({} tokens at depth {})\nreads   {} per token, {bandwidth:.1} GB/s",
             TokensPerSecond(median(&prefill)),
-            args.prompt,
+            prompt,
             TokensPerSecond(median(&decode)),
             args.generate,
-            args.depth + args.prompt,
+            args.depth + prompt,
             crate::units::Bytes(bytes_per_token).on_disk(),
         )
     })

@@ -209,6 +209,7 @@ fn write_text(out: &mut String, model: &Model, here: &Here) -> std::fmt::Result 
     let mut facts = vec![file.format.name().to_owned()];
     facts.extend(model.family().map(|family| shown(family, 60)));
     facts.extend(model.quantization());
+    facts.extend(file.built_in.map(|_| "built in".to_owned()));
     writeln!(out, "{}", model.name())?;
     writeln!(out, "  {}", facts.join(", "))?;
     let bits = model.bits_per_weight().map_or_else(String::new, |bits| format!(", {} bits per weight", significant(bits)));

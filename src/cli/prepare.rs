@@ -8,15 +8,14 @@ use super::args::{Recoding, Running};
 use super::{fetch, go_on};
 use crate::engine::session::Session;
 use crate::error::{Error, Result};
-use crate::file::ModelFile;
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
-use crate::library::{Folders, starter};
+use crate::library::{self, Folders, starter};
 use crate::memory::ledger::Ledger;
 use crate::memory::plan::{self, Arithmetic, Choice, KvDtype, Plan};
 use crate::memory::probe::{Machine, Probe};
 
-/// The path that a `FILE` argument means; the starter model is fetched if it isn't there.
+/// The path that a `FILE` argument means; the starter model is fetched if it isn't there. The word for the built-in model stays.
 pub fn resolve(file: &Path) -> Result<PathBuf> {
     if file.as_os_str() != starter::WORD {
         return Ok(file.to_owned());
@@ -25,9 +24,9 @@ pub fn resolve(file: &Path) -> Result<PathBuf> {
     starter::path_if_present(&folders).map_or_else(|| fetch::fetch(&folders), Ok)
 }
 
-/// Reads a file's header.
+/// Reads the header of what a `FILE` argument means.
 pub fn open(file: &Path) -> Result<Model> {
-    Ok(Model::read(ModelFile::open(&resolve(file)?)?))
+    Ok(Model::read(library::open(&resolve(file)?)?))
 }
 
 /// The machine now.

@@ -1,4 +1,5 @@
-//! What is written in a model file: format, metadata, tensors and their places. Reads headers only, by position.
+//! What is written in a model file, on disk or in the program: format, metadata, tensors and their places. Reads headers only, by
+//! position.
 //!
 //! No maths, no threads, no whole-file reads; what it all means is `inspect`'s work. A file that contradicts its format is refused with
 //! the byte; a tensor that can't be read keeps its row and says why.
@@ -54,8 +55,10 @@ impl Format {
 /// An open model file: its header, and its data by request. Split files are one.
 #[derive(Debug)]
 pub struct ModelFile {
-    /// The file that was opened; of a split set, the one that was named.
+    /// The file that was opened; of a split set, the one that was named; of a model in the program, the word that stands for it.
     pub path: PathBuf,
+    /// What a model that is part of the program is called; `None` for a file.
+    pub built_in: Option<&'static str>,
     /// Its format.
     pub format: Format,
     /// The length of all its files together.
@@ -84,10 +87,7 @@ impl ModelFile {
     pub fn open(path: &Path) -> Result<Self> {
         let path = locate::model(path)?;
         let source = Source::open(&path)?;
-        let head = source.head(identify::HEAD)?;
-        if !head.starts_with(gguf::MAGIC) {
-            return Err(identify::refusal(&source, &head));
-        }
+        check_magic(&source)?;
         let mut notices = Notices::default();
         if let Some(notice) = identify::name_notice(&path) {
             notices.warn(|| notice);
@@ -104,9 +104,7 @@ impl ModelFile {
             let mut first: Option<gguf::Header> = None;
             for (shard, path) in shards::paths(&path, split)?.into_iter().enumerate() {
                 let source = Source::open(&path)?;
-                if !source.head(gguf::MAGIC.len())?.starts_with(gguf::MAGIC) {
-                    return Err(identify::refusal(&source, &source.head(identify::HEAD)?));
-                }
+                check_magic(&source)?;
                 let mut part = gguf::read(&source, shard, &mut notices)?;
                 shards::check_part(&path, shard as u64, &part, split, first.as_ref().unwrap_or(&part))?;
                 missing += place(&mut part, &source, &mut notices);
@@ -120,6 +118,25 @@ impl ModelFile {
             shards::check_tensors(&path, split, header.tensors.len())?;
         }
         Ok(Self::new(path, header, sources, missing, notices))
+    }
+
+    /// Reads the header of a model that is part of the program: `bytes`, called `name`, with `word` in place of a path.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; they name it "word (built in)". It must be whole: a part of a split set is [`Error::Unsupported`].
+    pub fn built_in(name: &'static str, word: &str, bytes: &'static [u8]) -> Result<Self> {
+        let source = Source::memory(&format!("{word} (built in)"), bytes);
+        check_magic(&source)?;
+        let mut notices = Notices::default();
+        let mut header = gguf::read(&source, 0, &mut notices)?;
+        if shards::Split::of(&source.path, &header)?.is_some() {
+            return Err(Error::unsupported(
+                source.path.display().to_string(),
+                "it is a part of a split model, and the other parts aren't here",
+            ));
+        }
+        let missing = place(&mut header, &source, &mut notices);
+        Ok(Self { built_in: Some(name), ..Self::new(PathBuf::from(word), header, vec![source], missing, notices) })
     }
 
     fn new(path: PathBuf, header: gguf::Header, sources: Vec<Source>, missing: Bytes, mut notices: Notices) -> Self {
@@ -143,7 +160,7 @@ impl ModelFile {
         let (warnings, blockers) = notices.told();
         let bytes = sources.iter().map(|source| Bytes(source.len)).sum();
         let format = Format::Gguf { version: header.version };
-        Self { path, format, bytes, metadata, tensors, warnings, blockers, missing, by_name, sources }
+        Self { path, built_in: None, format, bytes, metadata, tensors, warnings, blockers, missing, by_name, sources }
     }
 
     /// The tensor of this name; the first where a file has it twice.
@@ -189,7 +206,7 @@ impl ModelFile {
         Ok(data)
     }
 
-    /// Fails when a file isn't the one any more that was opened: replaced, changed, cut, or gone.
+    /// Fails when a file isn't the one any more that was opened: replaced, changed, cut, or gone. The program's own data cannot change.
     ///
     /// # Errors
     /// [`Error::Format`] "the file changed since it was opened", [`Error::Open`] where it is gone.
@@ -206,6 +223,14 @@ impl ModelFile {
     fn source(&self, shard: usize) -> Result<&Source> {
         self.sources.get(shard).ok_or_else(|| Error::Internal(format!("a tensor of another file was asked for (shard {shard})")))
     }
+}
+
+/// Refuses what doesn't begin as a GGUF file does, saying what it is.
+fn check_magic(source: &Source) -> Result<()> {
+    if source.head(gguf::MAGIC.len())?.starts_with(gguf::MAGIC) {
+        return Ok(());
+    }
+    Err(identify::refusal(source, &source.head(identify::HEAD)?))
 }
 
 /// Lays out one file's tensors; how many bytes the file is short.

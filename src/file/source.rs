@@ -1,8 +1,8 @@
-//! A file opened for positional reads, and a stream over its header that holds one small window.
+//! Data opened for positional reads, a file's or the program's own, and a stream over its header that holds one small window.
 //!
 //! Nothing here knows a format. What isn't a regular file (pipe, device, socket) is refused before it is opened, so that nothing hangs.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,30 @@ use crate::error::{Error, Result};
 use crate::file::text;
 use crate::units::grouped;
 
-/// An open file with what identified it when it was opened.
+/// Open data that is read by position.
 #[derive(Debug)]
 pub(crate) struct Source {
+    /// Where it is, as errors name it.
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
-    file: File,
-    identity: Identity,
+    data: Data,
+}
+
+/// Where the bytes are.
+enum Data {
+    /// In a file, with what identified it when it was opened.
+    File(File, Identity),
+    /// In the program itself; nothing can change them.
+    Memory(&'static [u8]),
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(_, identity) => identity.fmt(f),
+            Self::Memory(bytes) => write!(f, "{} bytes in memory", bytes.len()),
+        }
+    }
 }
 
 /// What tells one state of a file from another without reading it.
@@ -56,14 +73,28 @@ impl Source {
         }
         let file = File::open(path).map_err(refused)?;
         let metadata = file.metadata().map_err(refused)?;
-        Ok(Self { path: path.to_owned(), len: metadata.len(), file, identity: Identity::of(&metadata) })
+        Ok(Self { path: path.to_owned(), len: metadata.len(), data: Data::File(file, Identity::of(&metadata)) })
     }
 
-    /// Reads at `offset` until `buf` is full or the file ends; how many bytes that were.
+    /// Bytes of the program; errors name them `name`.
+    pub(crate) fn memory(name: &str, bytes: &'static [u8]) -> Self {
+        Self { path: PathBuf::from(name), len: bytes.len() as u64, data: Data::Memory(bytes) }
+    }
+
+    /// Reads at `offset` until `buf` is full or the data ends; how many bytes that were.
     pub(crate) fn read_at(&self, mut offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let file = match &self.data {
+            Data::File(file, _) => file,
+            Data::Memory(bytes) => {
+                let from = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+                let n = from.len().min(buf.len());
+                buf[..n].copy_from_slice(&from[..n]);
+                return Ok(n);
+            }
+        };
         let mut filled = 0;
         while filled < buf.len() {
-            match read_some_at(&self.file, &mut buf[filled..], offset) {
+            match read_some_at(file, &mut buf[filled..], offset) {
                 Ok(0) => break,
                 Ok(n) => {
                     filled += n;
@@ -86,14 +117,18 @@ impl Source {
 
     /// Whether the open file was written to since it was opened.
     pub(crate) fn written(&self) -> bool {
-        self.file.metadata().map_or(true, |now| Identity::of(&now) != self.identity)
+        match &self.data {
+            Data::File(file, identity) => file.metadata().map_or(true, |now| Identity::of(&now) != *identity),
+            Data::Memory(_) => false,
+        }
     }
 
     /// Fails when the path no longer leads to what was opened.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
+        let Data::File(_, identity) = &self.data else { return Ok(()) };
         let now =
             fs::metadata(&self.path).map_err(|error| Error::open(&self.path, format!("no longer there since it was opened: {error}")))?;
-        if Identity::of(&now) == self.identity { Ok(()) } else { Err(self.changed("the file")) }
+        if Identity::of(&now) == *identity { Ok(()) } else { Err(self.changed("the file")) }
     }
 
     /// The error of a file that isn't what was opened any more.

@@ -109,8 +109,12 @@ impl Model {
     }
 
     /// A name to call it by: the file's, without ending, part number and type; the name in the metadata where the file's is a checksum.
+    /// A model that is part of the program has its own.
     #[must_use]
     pub fn name(&self) -> String {
+        if let Some(name) = self.file.built_in {
+            return name.to_owned();
+        }
         let stem = self.stem();
         let is_checksum = stem.starts_with("sha256-") || (stem.len() >= 40 && stem.bytes().all(|b| b.is_ascii_hexdigit()));
         let stated = self.file.metadata.str("general.name").filter(|_| is_checksum);
@@ -171,14 +175,17 @@ impl Model {
     /// What the tokenizer takes in memory, estimated from the lengths of its lists: its tables hold every token twice and every merge
     /// once. Fitted to what the allocator counted for beginnings of the starter model's vocabulary (49,152 tokens and 48,900 merges:
     /// 7,918,000 bytes; without merges 6,804,000): 138 bytes a token and 23 a merge. Tables double, so just after a doubling (10,000
-    /// tokens) it is a fifth more.
+    /// tokens) it is a fifth more. What cuts the text into words is there however short the lists are: 130,000 bytes, counted with 259
+    /// tokens.
     #[must_use]
     pub fn tokenizer_estimate(&self) -> Bytes {
         const PER_TOKEN: u64 = 140;
         const PER_MERGE: u64 = 24;
+        const ALWAYS: u64 = 128 << 10;
         let len = |key: &str| self.file.metadata.get(key).and_then(crate::file::Value::as_array).map_or(0, |array| array.len);
         let tokens = len("tokenizer.ggml.tokens").saturating_mul(PER_TOKEN);
-        Bytes(tokens.saturating_add(len("tokenizer.ggml.merges").saturating_mul(PER_MERGE)))
+        let lists = tokens.saturating_add(len("tokenizer.ggml.merges").saturating_mul(PER_MERGE));
+        Bytes(if lists == 0 { 0 } else { lists.saturating_add(ALWAYS) })
     }
 
     /// The file's name without its ending and part number.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::file::ModelFile;
 use crate::inspect::Model;
 use crate::memory::plan::{self, Choice, Fit, KV_BLOCK_TOKENS};
 use crate::memory::probe::Machine;
@@ -42,12 +41,12 @@ impl Summary {
         Self { name: model.name(), quantization: model.quantization(), bytes: model.file.bytes, needs }
     }
 
-    /// Of the file at `path`: its header is read.
+    /// Of what `path` means: its header is read.
     ///
     /// # Errors
-    /// As [`ModelFile::open`].
+    /// As [`super::open`](super::open()).
     pub fn read(path: &Path) -> Result<Self> {
-        Ok(Self::of(&Model::read(ModelFile::open(path)?)))
+        Ok(Self::of(&Model::read(super::open(path)?)))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod corpus;
 mod elsewhere;
 pub mod fact;
 mod grammar;
+mod model;
 mod pair;
 mod pans;
 pub mod question;
@@ -19,4 +20,5 @@ mod three;
 mod usual;
 
 pub use corpus::held_out;
+pub use model::{FIRST_QUESTION, NAME, SUGGESTIONS, WORD, bytes, is, open};
 pub use question::{Kind, Question};

@@ -45,11 +45,13 @@ impl Page {
 pub enum Action {
     /// Show a page.
     Go(Page),
+    /// Open and load the built-in model by itself, as the app starts; the page stays, and what the person begins goes before it.
+    Welcome,
     /// Choose a file with the system's dialog.
     Pick,
     /// Read a file's header and show it.
     Open {
-        /// The file, a shard, or a folder.
+        /// The file, a shard, a folder, or the word for the built-in model.
         path: PathBuf,
         /// Load it too if it fits (the command line does, a drop doesn't).
         load: bool,
@@ -93,6 +95,10 @@ pub enum Action {
     SetMode(Mode),
     /// Send the draft.
     Send,
+    /// Send this text; a draft stays.
+    Ask(String),
+    /// Ask the built-in model the first question, if it is still to be asked.
+    AskFirst,
     /// Let the model answer the current chat's last message (after it is on disk).
     Answer(ChatId),
     /// Drop the last answer and make another.
@@ -113,6 +119,8 @@ pub enum Action {
     SetScale(f32),
     /// Compute threads from the next load on; `None` for all.
     SetThreads(Option<usize>),
+    /// Whether the built-in model is loaded when the app starts.
+    SetPocketAtStart(bool),
     /// Search this folder for models too.
     AddFolder(PathBuf),
     /// No longer search this folder.

@@ -10,8 +10,12 @@ use crate::store::chat::{Chat, ChatId, Metrics, Mode, Role, StopReason, Turn};
 impl State {
     /// The person's message goes to disk first; [`Action::Answer`] follows when it is there.
     pub(super) fn send(&mut self) -> Option<Order> {
-        let chat = self.chats.current();
-        let (id, text) = (chat.id.clone(), chat.draft.clone());
+        let text = self.chats.current().draft.clone();
+        self.ask(text)
+    }
+
+    /// As [`State::send`], of any text.
+    pub(super) fn ask(&mut self, text: String) -> Option<Order> {
         if text.trim().is_empty() {
             return None;
         }
@@ -23,6 +27,7 @@ impl State {
             }
             return None;
         }
+        let id = self.chats.current().id.clone();
         self.chats.say(&id, text, self.now);
         self.save_then_answer(id)
     }
@@ -45,6 +50,7 @@ impl State {
 
     fn save_then_answer(&mut self, id: ChatId) -> Option<Order> {
         self.prompt = Slot::Empty;
+        self.welcome.is_asked();
         let chat = self.chats.get(&id)?.clone();
         self.chats.written(&id);
         let order = self.order(Command::SaveChat(Box::new(chat)));
@@ -90,13 +96,13 @@ impl State {
             if let Err(error) = outcome {
                 self.chat_not_saved(&chat, error);
             }
-            return (!stopping).then_some(Action::Answer(chat));
+            return if stopping { self.after_answer(None) } else { Some(Action::Answer(chat)) };
         }
         self.memory.mark("answer");
         match outcome {
             Ok(Outcome::Generated(metrics)) => {
                 if metrics.stop_reason == StopReason::ContextFull {
-                    let text = "The context is full, so the answer ends here. Nothing was dropped: start a new chat, or load the model with a longer context.";
+                    let text = self.context_is_full();
                     self.notices.push(Tone::Warning, text, Some(("New chat", Action::NewChat)), self.now);
                 }
                 self.finish_turn(&chat, metrics);
@@ -107,7 +113,19 @@ impl State {
                 self.tell(Some(error));
             }
         }
-        Some(Action::SaveDirty)
+        self.after_answer(Some(Action::SaveDirty))
+    }
+
+    /// What a full context means, and what can be done.
+    fn context_is_full(&self) -> &'static str {
+        let loaded = self.loaded.as_ref();
+        let is_longest =
+            loaded.is_some_and(|loaded| loaded.model.spec.as_ref().is_ok_and(|spec| loaded.receipt.context >= spec.n_ctx_train));
+        if is_longest {
+            "The context is full, so the answer ends here. Nothing was dropped: start a new chat. This model was trained for no longer ones."
+        } else {
+            "The context is full, so the answer ends here. Nothing was dropped: start a new chat, or load the model with a longer context."
+        }
     }
 
     /// Completes the answer's turn; one without text is taken back, unless the model chose to say nothing.

@@ -69,7 +69,7 @@ impl State {
 
     fn done(&mut self, job: JobId, outcome: Result<Outcome, Error>) -> Option<Action> {
         if self.opened.waits_for(job) {
-            return self.inspected(outcome);
+            return self.inspected(job, outcome);
         }
         if self.loading.waits_for(job) {
             return self.loaded(outcome);
@@ -92,7 +92,7 @@ impl State {
                 Ok(_) => Slot::Empty,
                 Err(error) => Slot::Failed(error),
             };
-            return std::mem::take(&mut self.scan_again).then_some(Action::Scan);
+            return std::mem::take(&mut self.scan_again).then_some(Action::Scan).or_else(|| self.first_question());
         } else if self.prompt.waits_for(job) {
             self.prompt = match outcome {
                 Ok(Outcome::Prompt(prompt)) => Slot::Ready(prompt),
@@ -129,13 +129,16 @@ impl State {
         }
     }
 
-    fn inspected(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
+    fn inspected(&mut self, job: JobId, outcome: Result<Outcome, Error>) -> Option<Action> {
         let load = self.load_when_open.take().is_some();
         match outcome {
             Ok(Outcome::Inspected(model)) => {
                 let plan = plan::plan(&model, self.first_choice(&model), &self.planning_machine());
                 let fits = plan.as_ref().is_ok_and(|plan| matches!(plan.fit, Fit::Fits | Fit::Tight));
-                self.remember(model.file.path.clone());
+                if model.file.built_in.is_none() {
+                    self.remember(model.file.path.clone());
+                }
+                self.welcome.inspected(job, &model);
                 self.summaries.insert(model.file.path.clone(), Summary::of(&model));
                 self.opened = Slot::Ready(Opened { model, plan });
                 (load && fits).then_some(Action::Load { anyway: false })
@@ -153,6 +156,7 @@ impl State {
 
     fn loaded(&mut self, outcome: Result<Outcome, Error>) -> Option<Action> {
         let promised = self.promised.take();
+        let by_itself = promised.as_ref().is_some_and(|(model, _)| self.welcome.opened(model));
         match (outcome, promised) {
             (Ok(Outcome::Loaded(receipt)), Some((model, plan))) => {
                 self.loading = Slot::Empty;
@@ -163,7 +167,7 @@ impl State {
                 self.warn_of_template(&receipt, &model);
                 self.loaded = Some(Loaded { model, plan, receipt: *receipt });
                 self.follow_template();
-                if matches!(self.page, Page::Home | Page::Model) {
+                if !by_itself && matches!(self.page, Page::Home | Page::Model) {
                     self.page = Page::Chat;
                 }
             }
@@ -173,7 +177,7 @@ impl State {
             }
             (Ok(_) | Err(_), _) => self.loading = Slot::Empty,
         }
-        None
+        if by_itself { self.welcome_loaded() } else { None }
     }
 
     /// A template that is missing or broken offers its fallback.
@@ -202,6 +206,7 @@ impl State {
     }
 
     fn take_over(&mut self, outcome: Result<Outcome, Error>) -> Action {
+        let is_first = matches!(&outcome, Ok(Outcome::Restored(found)) if found.chats.is_empty() && found.problems.is_empty());
         match outcome {
             Ok(Outcome::Restored(restored)) => {
                 let Restored { chats, settings, problems } = *restored;
@@ -220,6 +225,7 @@ impl State {
                 self.restored = Slot::Ready(());
             }
         }
+        self.welcome_knows(is_first);
         Action::Scan
     }
 
@@ -235,6 +241,9 @@ impl State {
         }
         if mine.scale.to_bits() != start.scale.to_bits() {
             settings.scale = mine.scale;
+        }
+        if mine.pocket_at_start != start.pocket_at_start {
+            settings.pocket_at_start = mine.pocket_at_start;
         }
         if mine.model_folders != start.model_folders {
             settings.model_folders = mine.model_folders;

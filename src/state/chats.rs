@@ -128,13 +128,15 @@ impl Chats {
         Some(id)
     }
 
-    /// Adds a person's message; the first gives the chat its title.
+    /// Adds a person's message; the first gives the chat its title. A draft that says something else stays.
     pub fn say(&mut self, id: &ChatId, text: String, now: i64) {
         self.edit(id, now, |chat| {
             if chat.title.is_empty() {
                 chat.title = title(&text);
             }
-            chat.draft.clear();
+            if chat.draft == text {
+                chat.draft.clear();
+            }
             chat.turns.push(Turn { role: Role::User, text, model: None, metrics: None });
         });
         self.raise(id);

@@ -11,6 +11,7 @@ pub mod notice;
 pub mod perform;
 mod saving;
 pub mod slot;
+mod welcome;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -148,6 +149,7 @@ pub struct State {
     promised: Option<(Arc<Model>, Plan)>,
     picking: Option<JobId>,
     saving: saving::Saving,
+    welcome: welcome::Welcome,
     /// The settings that the window opened with; what differs from them was changed before the disk answered.
     settings_at_start: Settings,
     /// The open whose file is to be loaded if it fits.
@@ -192,6 +194,7 @@ impl State {
             promised: None,
             picking: None,
             saving: saving::Saving::default(),
+            welcome: welcome::Welcome::default(),
             settings_at_start: Settings::default(),
             load_when_open: None,
             unloading: None,

@@ -16,8 +16,10 @@ const RECENT: usize = 20;
 impl State {
     /// Turns a wish into at most one order.
     pub fn perform(&mut self, action: Action) -> Option<Order> {
+        self.welcome.notice(&action);
         match action {
             Action::Go(page) => self.page = page,
+            Action::Welcome => return self.welcome(),
             Action::Pick => return self.pick(),
             Action::Open { path, load } => return Some(self.open(path, load)),
             Action::Scan => return self.scan(),
@@ -40,6 +42,8 @@ impl State {
                 self.edit_current(|chat| chat.mode = mode);
             }
             Action::Send => return self.send(),
+            Action::Ask(text) => return self.ask(text),
+            Action::AskFirst => return self.ask_first(),
             Action::Answer(id) => return self.answer(&id),
             Action::Regenerate => return self.regenerate(),
             Action::Stop => return self.stop_answer(),
@@ -58,6 +62,7 @@ impl State {
                 let threads = self.threads();
                 self.choose(|choice| choice.threads = threads);
             }
+            Action::SetPocketAtStart(on) => self.set(|settings| settings.pocket_at_start = on),
             Action::AddFolder(folder) => {
                 self.set(|settings| {
                     if !settings.model_folders.contains(&folder) {
@@ -132,7 +137,7 @@ impl State {
         Some(order)
     }
 
-    fn open(&mut self, path: PathBuf, load: bool) -> Order {
+    pub(super) fn open(&mut self, path: PathBuf, load: bool) -> Order {
         let order = self.order(Command::Inspect(path.clone()));
         self.opened = Slot::Busy { job: order.job, progress: path };
         self.load_when_open = load.then_some(order.job);
@@ -195,9 +200,14 @@ impl State {
         let plan = opened.plan.as_ref().ok()?.clone();
         let (model, name) = (Arc::clone(&opened.model), opened.model.name());
         if let Some(loading) = self.loading.progress() {
-            if self.promised.as_ref().is_none_or(|(promised, _)| !Arc::ptr_eq(promised, &model)) {
-                self.inform(format!("{} is still loading; load {name} after it.", loading.name));
+            if self.promised.as_ref().is_some_and(|(promised, _)| Arc::ptr_eq(promised, &model)) {
+                return None;
             }
+            let words = format!("{} is still loading; load {name} after it.", loading.name);
+            if self.gives_way(anyway) {
+                return self.stop_own();
+            }
+            self.inform(words);
             return None;
         }
         if self.opened_is_loaded() && self.unloading.is_none() {
@@ -205,6 +215,9 @@ impl State {
             return None;
         }
         if self.answering.is_some() {
+            if self.gives_way(anyway) {
+                return self.stop_own();
+            }
             self.inform(format!("Stop the answer first, then load {name}."));
             return None;
         }

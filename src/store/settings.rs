@@ -40,6 +40,8 @@ pub struct Settings {
     pub theme: Theme,
     /// Zoom of the whole interface; 1 is the system's scale.
     pub scale: f32,
+    /// Whether the built-in model is loaded when the app starts with no file named.
+    pub pocket_at_start: bool,
     /// Folders that are searched for models beside the usual ones.
     pub model_folders: Vec<PathBuf>,
     /// Files opened last, newest first.
@@ -58,6 +60,7 @@ impl Default for Settings {
             threads: None,
             theme: Theme::System,
             scale: 1.0,
+            pocket_at_start: true,
             model_folders: Vec::new(),
             recent: Vec::new(),
             side_panel_width: 280.0,

@@ -1,12 +1,13 @@
-//! The page to begin with: drop or choose a file, get the starter model, recent and found models.
+//! The page to begin with: the built-in model, drop or choose a file, get the starter model, recent and found models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{Frame, Margin, ScrollArea, Stroke, Ui};
 
 use super::{Actions, View, icons, rows, theme, widgets};
 use crate::library::download::{Progress, describe};
 use crate::library::starter;
+use crate::pocket;
 use crate::state::{Action, Slot, State};
 
 /// The widest that lists get; longer lines are hard to follow.
@@ -20,13 +21,23 @@ impl View for HomePage {
     fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             widgets::column(ui, WIDEST, |ui| {
-                ui.add_space(24.0);
+                ui.add_space(16.0);
+                built_in(ui, state, actions);
+                ui.add_space(16.0);
                 welcome(ui, state, actions);
                 recent(ui, state, actions);
                 found(ui, state, actions);
                 ui.add_space(24.0);
             });
         });
+    }
+}
+
+/// The model that is always there.
+fn built_in(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    widgets::section(ui, "In this program");
+    if rows::wide(ui, Path::new(pocket::WORD), state, None).clicked() {
+        actions.push(Action::Open { path: pocket::WORD.into(), load: true });
     }
 }
 
@@ -114,14 +125,15 @@ fn here(state: &State, file_name: &str) -> Option<PathBuf> {
 }
 
 fn recent(ui: &mut Ui, state: &State, actions: &mut Actions) {
-    if state.settings.recent.is_empty() {
+    let mut files = state.settings.recent.iter().filter(|path| !pocket::is(path)).peekable();
+    if files.peek().is_none() {
         return;
     }
     ui.add_space(24.0);
     widgets::section(ui, "Recent");
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        for path in &state.settings.recent {
+        for path in files {
             let mut forget = false;
             if rows::wide(ui, path, state, Some(&mut forget)).clicked() {
                 actions.push(Action::Open { path: path.clone(), load: false });

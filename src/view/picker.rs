@@ -1,10 +1,11 @@
-//! The list of models in the top bar: recent and found ones, to be narrowed down by typing.
+//! The list of models in the top bar: the built-in one, recent and found ones, to be narrowed down by typing.
 
 use std::path::{Path, PathBuf};
 
 use egui::{ScrollArea, Ui};
 
 use super::{Actions, icons, rows, theme, widgets};
+use crate::pocket;
 use crate::state::{Action, State};
 
 /// The list; keeps what was typed.
@@ -35,8 +36,7 @@ impl Picker {
                 }
             }
             if listed.is_empty() {
-                let words = if self.filter.is_empty() { "No model has been opened or found yet." } else { "No model of that name." };
-                widgets::note(ui, words);
+                widgets::note(ui, "No model of that name.");
             }
         });
         ui.add_space(theme::GRID / 2.0);
@@ -48,12 +48,13 @@ impl Picker {
     }
 }
 
-/// Recent files, then found ones that are not among them, as far as the filter lets them through.
+/// The built-in model, recent files, then found ones that are not among them, as far as the filter lets them through.
 #[must_use]
 pub fn listed(state: &State, filter: &str) -> Vec<PathBuf> {
     let filter = filter.to_lowercase();
     let passes = |path: &Path| path.to_string_lossy().to_lowercase().contains(&filter);
-    let recent = &state.settings.recent;
+    let recent: Vec<&PathBuf> = state.settings.recent.iter().filter(|path| !pocket::is(path)).collect();
+    let built_in = PathBuf::from(pocket::WORD);
     let found = state.found.ready().into_iter().flatten().map(|found| &found.path).filter(|path| !recent.contains(path));
-    recent.iter().chain(found).filter(|path| passes(path)).cloned().collect()
+    std::iter::once(&built_in).chain(recent.iter().copied()).chain(found).filter(|path| passes(path)).cloned().collect()
 }

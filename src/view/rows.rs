@@ -1,11 +1,13 @@
-//! A model file as a row: its name, where it lies, how it is stored, its size, and whether it will fit.
+//! A model as a row: its name, where it lies, how it is stored, its size, and whether it will fit.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use egui::{Align, Layout, Rect, Response, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::{fit, icons, theme, widgets};
 use crate::memory::plan::Fit;
+use crate::pocket;
 use crate::state::State;
 use crate::units::Bytes;
 
@@ -30,6 +32,7 @@ pub fn known(path: &Path, state: &State) -> Known {
     let opened = state.opened.ready().filter(|opened| opened.model.file.path == path).map(|opened| &opened.model.file);
     let bytes = found.map(|found| found.bytes).or_else(|| opened.map(|file| file.bytes));
     let name = found.map_or_else(|| file.trim_end_matches(".gguf").to_owned(), |found| found.name.clone());
+    let (name, bytes) = if pocket::is(path) { (pocket::NAME.to_owned(), Some(pocket::bytes())) } else { (name, bytes) };
     let summary = state.summaries.get(path);
     let bytes = summary.map(|summary| summary.bytes).or(bytes);
     let stated = summary.and_then(|summary| summary.quantization.clone());
@@ -87,7 +90,9 @@ pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) 
             widgets::icon(ui, icons::FILE, color);
             ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
             ui.label(&known.name);
-            if let Some(folder) = path.parent().filter(|_| ui.available_width() > 100.0) {
+            if pocket::is(path) {
+                ui.label(RichText::new("built in").small().color(color))
+            } else if let Some(folder) = path.parent().filter(|_| ui.available_width() > 100.0) {
                 ui.label(RichText::new(folder.to_string_lossy()).small().color(color))
             } else {
                 ui.label("")
@@ -103,7 +108,13 @@ pub fn wide(ui: &mut Ui, path: &Path, state: &State, forget: Option<&mut bool>) 
         let mut child = ui.new_child(UiBuilder::new().max_rect(place));
         *forget = widgets::icon_button(&mut child, icons::CLOSE, &name).clicked();
     }
-    response.on_hover_text(path.to_string_lossy())
+    response.on_hover_text(place(path))
+}
+
+/// Where a model lies, in words.
+#[must_use]
+pub fn place(path: &Path) -> Cow<'_, str> {
+    if pocket::is(path) { Cow::Borrowed("built in: a part of this program") } else { path.to_string_lossy() }
 }
 
 /// A row of a list in a popup: name and size.

@@ -6,6 +6,7 @@ use egui::{RichText, ScrollArea, Ui};
 
 use super::{Actions, View, icons, theme, widgets};
 use crate::library::Folders;
+use crate::pocket;
 use crate::state::{Action, State};
 use crate::store::settings::Theme;
 use crate::units::{grouped, percent};
@@ -33,6 +34,7 @@ impl View for SettingsPage {
                 widgets::page_title(ui, "Settings");
                 self.appearance(ui, state, actions);
                 threads(ui, state, actions);
+                start(ui, state, actions);
                 self.search(ui, state, actions);
                 self.files(ui);
                 about(ui);
@@ -153,6 +155,16 @@ fn threads(ui: &mut Ui, state: &State, actions: &mut Actions) {
         }
     }
     widgets::small(ui, "Counts from the next load on.");
+}
+
+fn start(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    head(ui, "At start");
+    let mut on = state.settings.pocket_at_start;
+    if ui.checkbox(&mut on, format!("Load {} at start", pocket::NAME)).changed() {
+        actions.push(Action::SetPocketAtStart(on));
+    }
+    let size = pocket::bytes().on_disk();
+    widgets::small(ui, format!("The model of {size} inside this program. It is not loaded when the program is started with a file."));
 }
 
 fn about(ui: &mut Ui) {

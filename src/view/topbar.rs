@@ -5,6 +5,7 @@ use egui::{Align, Layout, Popup, PopupCloseBehavior, RichText, TextWrapMode, Ui}
 use super::picker::Picker;
 use super::shortcuts::{self, Does};
 use super::{Actions, View, fit, icons, theme, widgets};
+use crate::pocket;
 use crate::state::{Action, Page, Phase, Slot, State};
 use crate::units::{Bytes, THIN_SPACE, grouped};
 
@@ -74,7 +75,12 @@ pub fn subject(state: &State) -> Option<(String, String)> {
         (None, Some(opened)) => (&opened.model, state.threads()),
         (None, None) => {
             let path = state.opened.progress()?;
-            return Some((path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()), String::new()));
+            let name = if pocket::is(path) {
+                pocket::NAME.to_owned()
+            } else {
+                path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            };
+            return Some((name, String::new()));
         }
     };
     let architecture = model.file.metadata.str("general.architecture").unwrap_or("unknown architecture").to_owned();

@@ -1,17 +1,18 @@
 //! The inspect lane: headers and folders. It owns no model.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Context;
 use super::lane::{Lane, job_of};
 use crate::error::{Error, Result};
-use crate::file::ModelFile;
 use crate::inspect::Model;
-use crate::library::Folders;
 use crate::library::places::Places;
 use crate::library::scan::find_models;
 use crate::library::summary::Summary;
+use crate::library::{self, Folders};
 use crate::message::{Command, JobId, Order, Outcome};
+use crate::pocket;
 
 /// A header takes about a millisecond; beyond this many the list says less.
 const MOST_HEADERS: usize = 1_000;
@@ -35,14 +36,15 @@ impl Lane for InspectLane {
 
     fn run(&mut self, order: Order, context: &Context<'_>) -> Result<Outcome> {
         match order.command {
-            Command::Inspect(path) => Ok(Outcome::Inspected(Arc::new(Model::read(ModelFile::open(&path)?)))),
+            Command::Inspect(path) => Ok(Outcome::Inspected(Arc::new(Model::read(library::open(&path)?)))),
             Command::Scan { folders, recent } => {
                 let found = find_models(&self.folders, &folders, &Places::from_process(), &context.stop);
-                let paths = recent.iter().chain(found.iter().map(|found| &found.path));
-                let summaries = paths
+                let files = recent.iter().chain(found.iter().map(|found| &found.path)).map(PathBuf::as_path);
+                let summaries = std::iter::once(Path::new(pocket::WORD))
+                    .chain(files)
                     .take_while(|_| context.go_on())
                     .take(MOST_HEADERS)
-                    .filter_map(|path| Some((path.clone(), Summary::read(path).ok()?)))
+                    .filter_map(|path| Some((path.to_owned(), Summary::read(path).ok()?)))
                     .collect();
                 Ok(Outcome::Scanned { found, summaries })
             }

@@ -282,6 +282,48 @@ fn a_file_on_the_command_line_that_is_no_model_says_so() {
     window.close();
 }
 
+/// A window as it opens with nothing named, once nothing moves any more.
+fn welcomed(folder: &Arc<tempfile::TempDir>) -> Window {
+    let mut window = Window::at(Arc::clone(folder), Some(Open::Welcome));
+    window.until("the model of the program is loaded", |state| state.loaded.is_some() && state.restored.ready().is_some());
+    window.quiet();
+    window
+}
+
+#[test]
+fn the_first_start_answers_a_question_and_the_next_ones_wait_for_one() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let mut window = Window::at(Arc::clone(&folder), Some(Open::Welcome));
+    window.until("the question is asked", |state| !state.chats.current().turns.is_empty());
+    assert_eq!(window.state().page, Page::Chat);
+    window.until("it is answered", |state| {
+        state.answering.is_none() && state.chats.current().turns.len() == 2 && state.chats.current().turns[1].metrics.is_some()
+    });
+    window.quiet();
+    let first = window.state().chats.current().clone();
+    assert_eq!(first.turns[0].text, ponder::pocket::FIRST_QUESTION);
+    assert!(first.turns[1].model.as_ref().is_some_and(|label| label.starts_with("Pocket")), "{:?}", first.turns[1].model);
+    assert!(window.state().notices.iter().all(|notice| notice.text.contains("context is full")), "{:?}", window.state().notices);
+    window.close();
+
+    let mut again = welcomed(&folder);
+    assert_eq!((again.state().page, again.state().chats.iter().len()), (Page::Home, 2), "the chat of the first start, and an empty one");
+    assert_eq!(said(again.state(), &first.id), said_in(&first));
+    assert!(again.state().settings.recent.is_empty());
+    again.perform(Action::SetPocketAtStart(false));
+    again.close();
+
+    let start =
+        Start { open: Some(Open::Welcome), settings: ponder::store::peek_settings(&folder.path().join("data")), ..Start::default() };
+    assert!(!start.settings.pocket_at_start);
+    let folders = Folders::at(folder.path().join("data"));
+    let harness = Harness::builder().allow_missing_glyphs().build_eframe(move |cc| App::new(&cc.egui_ctx, folders, start).unwrap());
+    let mut without = Window { harness: Some(harness), folder };
+    without.quiet();
+    assert!(without.state().loaded.is_none() && matches!(without.state().opened, Slot::Empty));
+    without.close();
+}
+
 #[test]
 fn closing_in_the_middle_of_an_answer_keeps_what_was_said() {
     let mut window = Window::open();

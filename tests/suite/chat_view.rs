@@ -268,7 +268,7 @@ fn esc_stops_the_answer_but_first_ends_a_change_of_title() {
 }
 
 #[test]
-fn an_empty_chat_offers_questions_that_fill_the_draft() {
+fn an_empty_chat_with_a_file_offers_questions_that_fill_the_draft() {
     let mut harness = shown(Chat::loaded());
     harness.get_by_label_contains("haiku").click();
     harness.run();

@@ -17,6 +17,8 @@ mod support;
 
 mod answers;
 mod app;
+mod built_in;
+mod built_in_view;
 mod chat_answers;
 mod chat_view;
 mod cli;
@@ -42,6 +44,7 @@ mod state_answers;
 mod state_any;
 mod state_chats;
 mod state_models;
+mod state_welcome;
 mod store;
 mod store_damage;
 mod store_kill;

@@ -94,7 +94,7 @@ fn every_right_answer_is_marked_right_and_another_questions_answer_hardly_ever()
 
 #[test]
 fn amounts_are_read_as_they_are_written() {
-    let read = |text| Amount::all_in(text);
+    let read = Amount::all_in;
     assert_eq!(read("3 kg 400 g + 20 g is not 5 oz."), [Amount::Kilograms { kg: 3, g: 400 }, Amount::Grams(20), Amount::Ounces(5)]);
     assert_eq!(read("3 kg and 400 g"), [Amount::Kilograms { kg: 3, g: 0 }, Amount::Grams(400)]);
     assert_eq!(read("12 grams, 7 of them, 4 g"), [Amount::Grams(12), Amount::Grams(4)]);

@@ -2,11 +2,13 @@
 //! changes nothing.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ponder::engine::sampler::Sampling;
 use ponder::engine::session::ModelId;
 use ponder::error::Error;
+use ponder::file::ModelFile;
 use ponder::inspect::Model;
 use ponder::memory::plan::KvDtype;
 use ponder::message::{Command, Event, JobId, Order, Outcome, Restored, Step};
@@ -18,10 +20,17 @@ use proptest::prelude::{ProptestConfig, any, prop};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use crate::support::fold::{Fold, disk_full, metrics, receipt, tiny};
+use crate::support::tiny_llama::TinyLlama;
+
+/// A tiny model, built in.
+fn built_in() -> Arc<Model> {
+    let bytes = TinyLlama::default().gguf().bytes().leak();
+    Arc::new(Model::read(ModelFile::built_in(ponder::pocket::NAME, ponder::pocket::WORD, bytes).unwrap()))
+}
 
 /// What an order asks for, as far as its end depends on it.
 enum Kind {
-    Inspect,
+    Inspect(PathBuf),
     Load(Box<ponder::message::Load>),
     Unload(ModelId),
     Generate,
@@ -31,6 +40,8 @@ enum Kind {
 struct Machine {
     fold: Fold,
     model: Arc<Model>,
+    /// Stands for the one of the program, of which the state knows the name alone.
+    pocket: Arc<Model>,
     /// Orders that were given and are not done.
     open: BTreeMap<JobId, Kind>,
     n_models: u64,
@@ -38,7 +49,7 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        let mut machine = Self { fold: Fold::started(), model: tiny(), open: BTreeMap::new(), n_models: 0 };
+        let mut machine = Self { fold: Fold::started(), model: tiny(), pocket: built_in(), open: BTreeMap::new(), n_models: 0 };
         let order = machine.fold.state.restore();
         machine.take(order);
         machine
@@ -46,7 +57,7 @@ impl Machine {
 
     fn take(&mut self, order: Order) {
         let kind = match order.command {
-            Command::Inspect(_) => Kind::Inspect,
+            Command::Inspect(path) => Kind::Inspect(path),
             Command::Load(load) => Kind::Load(load),
             Command::Unload(id) => Kind::Unload(id),
             Command::Generate(_) => Kind::Generate,
@@ -109,6 +120,10 @@ impl Machine {
             39 => Action::AddFolder(format!("/models/{}", n % 3).into()),
             40 => Action::RemoveFolder(format!("/models/{}", n % 3).into()),
             41 => Action::ForgetRecent(path),
+            42 => Action::Ask("What?".repeat(usize::from(n % 2))),
+            43 => Action::AskFirst,
+            44 => Action::SetPocketAtStart(n.is_multiple_of(2)),
+            45 | 46 => Action::Welcome,
             _ => Action::Dismiss(u64::from(n % 20)),
         }
     }
@@ -118,7 +133,10 @@ impl Machine {
         match (n % 8, kind) {
             (0, _) => Err(disk_full()),
             (1, _) => Err(Error::Cancelled),
-            (_, Kind::Inspect) => Ok(Outcome::Inspected(Arc::clone(&self.model))),
+            (_, Kind::Inspect(path)) => {
+                let model = if ponder::pocket::is(path) { &self.pocket } else { &self.model };
+                Ok(Outcome::Inspected(Arc::clone(model)))
+            }
             (_, Kind::Load(load)) => {
                 self.n_models += 1;
                 Ok(Outcome::Loaded(Box::new(receipt(ModelId(self.n_models), &load.plan, Ok(())))))
@@ -151,11 +169,11 @@ impl Machine {
 
     fn do_one(&mut self, kind: u8, n: u8) {
         match kind {
-            0..=43 => {
+            0..=47 => {
                 let action = self.action(kind, n);
                 self.perform(action);
             }
-            44..=48 => {
+            48..=52 => {
                 let Some(job) = self.open.keys().nth(usize::from(n) % self.open.len().max(1)).copied() else { return };
                 self.apply(Event::Step { job, step: Self::step(n) });
             }
@@ -192,7 +210,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_wishes_and_events_leave_one_answer_at_most_and_no_panic(steps in prop::collection::vec((0..56_u8, any::<u8>()), 1..120)) {
+    fn any_wishes_and_events_leave_one_answer_at_most_and_no_panic(steps in prop::collection::vec((0..60_u8, any::<u8>()), 1..120)) {
         let mut machine = Machine::new();
         for (kind, n) in steps {
             machine.do_one(kind, n);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use egui::{Frame, Margin, Panel, RichText, ScrollArea, Ui};
 
-use super::{Actions, View, frame, icons, theme, widgets};
+use super::{Actions, View, frame, icons, rows, theme, widgets};
 use crate::file::Format;
 use crate::inspect::Model;
 use crate::inspect::passport::{RunsHere, runs_here};
@@ -61,7 +61,7 @@ impl View for ModelPage {
 fn reading(ui: &mut Ui, path: &Path) {
     widgets::column(ui, 640.0, |ui| {
         widgets::page_title(ui, "Reading the header");
-        widgets::note(ui, path.to_string_lossy());
+        widgets::note(ui, rows::place(path));
     });
 }
 
@@ -147,7 +147,7 @@ fn title(ui: &mut Ui, model: &Model) {
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         widgets::note(ui, words);
-        let path = model.file.path.to_string_lossy();
+        let path = rows::place(&model.file.path);
         let text = RichText::new(path.clone()).text_style(egui::TextStyle::Small).color(theme::secondary(ui));
         ui.add(egui::Label::new(text).truncate()).on_hover_text(path);
     });

@@ -48,7 +48,11 @@ pub fn open(path: &Path) -> Model {
 
 /// Loads a file.
 pub fn load(path: &Path, choice: Choice) -> Loaded {
-    let model = open(path);
+    load_model(open(path), choice)
+}
+
+/// Loads what was opened.
+pub fn load_model(model: Model, choice: Choice) -> Loaded {
     let plan = plan(&model, choice, &MACHINE).unwrap();
     let ledger = Ledger::default();
     let session = Session::load(&model, &plan, false, pool(choice.threads), &ledger, &mut |_| true).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests share: files that they write, and the real model where it is on this machine.
+//! What the tests share: files that they write, the model of the program, and the starter model where it is on this machine.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ pub mod fold;
 pub mod gguf_writer;
 pub mod loaded;
 pub mod oracle;
+pub mod pocket;
 pub mod scene;
 pub mod server;
 pub mod stage;

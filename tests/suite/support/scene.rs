@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use egui_kittest::Harness;
 use ponder::engine::session::ModelId;
-use ponder::file::ModelFile;
 use ponder::inspect::Model;
 use ponder::memory::Parts;
 use ponder::memory::history::Sample;
@@ -16,6 +15,7 @@ use ponder::store::chat::{Metrics, StopReason};
 use ponder::units::{Bytes, TokensPerSecond};
 use ponder::view::{Actions, View};
 
+use super::fold::read;
 use super::tiny_llama::TinyLlama;
 
 /// Noon of a day in 2026.
@@ -40,8 +40,13 @@ impl<V: View + Default> Scene<V> {
 
     /// With a model that can answer.
     pub fn loaded() -> Self {
+        Self::loaded_with(model())
+    }
+
+    /// With this model.
+    pub fn loaded_with(model: Arc<Model>) -> Self {
         let mut scene = Self::new();
-        scene.state.loaded = Some(loaded(model()));
+        scene.state.loaded = Some(loaded(model));
         scene
     }
 
@@ -125,18 +130,14 @@ pub fn metrics(stop_reason: StopReason) -> Metrics {
     }
 }
 
-/// The real model where it is, else a tiny one.
+/// A tiny one with a long context.
 pub fn model() -> Arc<Model> {
-    if let Some(path) = super::starter() {
-        return Arc::new(Model::read(ModelFile::open(&path).unwrap()));
-    }
-    let builder = TinyLlama { n_ctx: 8_192, ..TinyLlama::default() }.gguf();
-    let (_folder, path) = super::file("tiny.gguf", &builder.bytes());
-    Arc::new(Model::read(ModelFile::open(&path).unwrap()))
+    read("tiny.gguf", &TinyLlama { n_ctx: 8_192, ..TinyLlama::default() }.gguf())
 }
 
 pub fn loaded(model: Arc<Model>) -> Loaded {
-    let choice = Choice { context: 8_192, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2, recode: None };
+    let context = model.spec.as_ref().unwrap().n_ctx_train.min(8_192);
+    let choice = Choice { context, kv: KvDtype::F16, arithmetic: Arithmetic::Fast, threads: 2, recode: None };
     let plan = plan::plan(&model, choice, &MACHINE).unwrap();
     let charged = Parts { kv_cache: Some(Bytes(6 << 20)), activations: Some(Bytes(0)), staging: Some(Bytes(0)), ..plan.parts };
     let receipt = Receipt {
@@ -146,7 +147,7 @@ pub fn loaded(model: Arc<Model>) -> Loaded {
         counted: Some(charged.sum() + Bytes(70_000)),
         tokenizer: plan.parts.tokenizer,
         seconds: 0.71,
-        context: 8_192,
+        context,
         threads: 2,
         template: Ok(()),
     };
