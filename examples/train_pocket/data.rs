@@ -4,7 +4,14 @@ use std::collections::VecDeque;
 
 use ponder::pocket::corpus::{Segment, document};
 
-use super::tokenizer::{self, BEGIN, END, POCKET, SYSTEM, Tokenizer, USER};
+use super::tokenizer::{BEGIN, END, POCKET, SYSTEM, Tokenizer, USER};
+
+/// An answer of more bytes is a story.
+const STORY: usize = 200;
+
+/// What a token of a story, or of what comes before a result in the book, counts beside one of an answer: there are many, and most of
+/// what they tell is chance, which teaches nothing.
+const CHANCE: f32 = 0.1;
 
 /// Sequences of equal length, one after the other.
 #[derive(Clone)]
@@ -58,22 +65,28 @@ impl Feed {
     pub fn encode(&mut self, document: &[Segment]) -> (Vec<u32>, Vec<f32>) {
         let (mut tokens, mut weights) = (Vec::new(), Vec::new());
         for segment in document {
-            let (head, weight) = match segment {
+            let (head, pieces) = match segment {
                 Segment::Begin => {
                     tokens.push(BEGIN);
                     weights.push(0.0);
                     continue;
                 }
-                Segment::User(_) => (Some(USER), 0.0),
-                Segment::System(_) => (Some(SYSTEM), 0.0),
-                Segment::Answer(_) => (Some(POCKET), 1.0),
-                Segment::Text(_) => (None, 1.0),
+                Segment::User(text) => (Some(USER), vec![(&**text, 0.0)]),
+                Segment::System(text) => (Some(SYSTEM), vec![(&**text, 0.0)]),
+                Segment::Answer(text) => (Some(POCKET), vec![(&**text, if text.len() > STORY { CHANCE } else { 1.0 })]),
+                Segment::Text(text) if text.contains('\n') => (None, page(text)),
+                Segment::Text(text) => (None, vec![(&**text, CHANCE)]),
             };
             tokens.extend(head);
             weights.resize(tokens.len(), 0.0);
-            self.tokenizer.encode(tokenizer::text(segment), &mut tokens);
+            let mut last = 0.0;
+            for (text, weight) in pieces {
+                self.tokenizer.encode(text, &mut tokens);
+                weights.resize(tokens.len(), weight);
+                last = weight;
+            }
             tokens.push(END);
-            weights.resize(tokens.len(), weight);
+            weights.push(last);
         }
         (tokens, weights)
     }
@@ -95,4 +108,18 @@ impl Feed {
         }
         batch
     }
+}
+
+/// A page of the book in pieces that can be tokenized one by one: what is given, and what follows from it.
+fn page(text: &str) -> Vec<(&str, f32)> {
+    let mut pieces = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let result = line.find(" =").or_else(|| line.find(": ").map(|colon| colon + 1)).unwrap_or(line.len());
+        let (given, result) = line.split_at(result);
+        pieces.push((given, CHANCE));
+        if !result.is_empty() {
+            pieces.push((result, 1.0));
+        }
+    }
+    pieces
 }

@@ -7,10 +7,10 @@ use candle_core::{Device, Result, Tensor, Var};
 use super::arithmetic::dot;
 use super::ops::Values;
 
-const MUON_RATE: f32 = 0.02;
+const MUON_RATE: f32 = 0.004;
 const MUON_MOMENTUM: f32 = 0.95;
 const MUON_DECAY: f32 = 0.01;
-const ADAM_RATE: f32 = 3e-3;
+const ADAM_RATE: f32 = 1e-3;
 const ADAM_BETAS: (f32, f32) = (0.9, 0.95);
 const ADAM_EPS: f32 = 1e-8;
 const NEWTON_SCHULZ: (f64, f64, f64) = (3.4445, -4.7750, 2.0315);

@@ -21,24 +21,30 @@ pub fn page(rng: &mut Rng) -> (String, Vec<Fact>) {
 fn line(rng: &mut Rng) -> (String, Vec<Fact>) {
     loop {
         let class = [Class::Light, Class::Light, Class::Middling, Class::Heavy][rng.usize(..4)];
-        let (a, b) = (weight(class, rng), weight(class, rng));
-        let [wa, wb, s] = [a, b, a + b].map(Amount::said);
-        let (line, facts) = match rng.u8(..6) {
-            0..3 => (format!("{wa} + {wb} = {s}"), vec![Fact::sum(a, b)]),
+        let (a, b, c) = (weight(class, rng), weight(class, rng), weight(class, rng));
+        let (low, high) = (a.min(b), a.max(b));
+        let [wa, wb, wc, low_said, high_said] = [a, b, c, low, high].map(Amount::said);
+        let (line, facts) = match rng.u8(..8) {
+            0..3 => (format!("{wa} + {wb} = {}", Amount::said(a + b)), vec![Fact::sum(a, b)]),
             3 | 4 => {
-                let (low, high) = (a.min(b), a.max(b));
                 let rest = Amount::said(high - low);
-                (
-                    format!("{} - {} = {rest}", Amount::said(high), Amount::said(low)),
-                    vec![Fact::sum(low, high - low), Fact::more(low, high)],
-                )
+                (format!("{high_said} - {low_said} = {rest}"), vec![Fact::sum(low, high - low), Fact::more(low, high)])
             }
+            5 => (format!("{wa} and {wb}: {high_said} is more than {low_said}"), vec![Fact::more(a, b)]),
+            6 => (format!("{wa} and {wb}: {low_said} is less than {high_said}"), vec![Fact::more(a, b)]),
             _ => {
-                let than = if a > b { "more" } else { "less" };
-                (format!("{wa} is {than} than {wb}"), vec![Fact::more(a, b)])
+                let mut sorted = [a, b, c];
+                sorted.sort_unstable();
+                let facts = vec![Fact::order(sorted), Fact::more(a, b), Fact::more(b, c), Fact::more(a, c)];
+                let up = rng.bool();
+                if !up {
+                    sorted.reverse();
+                }
+                let [x, y, z] = sorted.map(Amount::said);
+                (format!("{wa}, {wb}, {wc} {}: {x}, {y}, {z}", if up { "up" } else { "down" }), facts)
             }
         };
-        if a != b && !facts.iter().any(Fact::held_out) {
+        if a != b && b != c && a != c && !facts.iter().any(Fact::held_out) {
             return (line, facts);
         }
     }

@@ -77,8 +77,8 @@ impl Pair {
         let sum = Amount::said(a.grams + b.grams).to_string();
         let answer = with_slots(&self.items, rng, |slots, rng| {
             let slots = [slots, &[("s", sum.as_str())]].concat();
-            any(
-                &["together they weigh {s}.", "{wa} + {wb} = {s}.", "the {a} and the {b} weigh {s} together.", "that is {s} together."],
+            expand(
+                "{wa} + {wb} = {s}.[|| together they weigh {s}.| the {a} and the {b} weigh {s} together.| that is {s} together.]",
                 &slots,
                 rng,
             )
@@ -107,12 +107,7 @@ impl Pair {
         let (x, y, wx, wy) = (first.thing.name, second.thing.name, first.amount().to_string(), second.amount().to_string());
         let slots = [("x", x), ("y", y), ("wx", wx.as_str()), ("wy", wy.as_str()), ("more", more), ("than", than)];
         let answer = any(
-            &[
-                "the {x} is {more}: {wx} is {than} than {wy}.",
-                "the {x} is {more}.",
-                "the {x} is {more} than the {y}.",
-                "the {x}, because {wx} is {than} than {wy}.",
-            ],
+            &["{wx} is {than} than {wy}, so the {x} is {more}.", "{wx} is {than} than {wy}: the {x} is {more} than the {y}."],
             &slots,
             rng,
         );
@@ -138,7 +133,7 @@ impl Pair {
         let (wx, wy, d) = (high.amount().to_string(), low.amount().to_string(), rest.to_string());
         let slots = [("x", high.thing.name), ("y", low.thing.name), ("wx", wx.as_str()), ("wy", wy.as_str()), ("d", d.as_str())];
         let answer =
-            any(&["{wx} - {wy} = {d}.", "the {x} is heavier by {d}.", "the {x} weighs {d} more.", "the difference is {d}."], &slots, rng);
+            expand("{wx} - {wy} = {d}.[|| the {x} is heavier by {d}.| the {x} weighs {d} more.| the difference is {d}.]", &slots, rng);
         let facts = vec![Fact::sum(low.grams, high.grams - low.grams), Fact::more(low.grams, high.grams)];
         Question { kind: Kind::Difference, text, answer, expected: Expected::Amount(rest), facts }
     }
@@ -177,7 +172,7 @@ pub fn added(rng: &mut Rng) -> Question {
             &slots,
             rng,
         );
-        let answer = any(&["{wa} + {wb} = {s}.", "that is {s}.", "{wa} and {wb} make {s}."], &slots, rng);
+        let answer = expand("{wa} + {wb} = {s}.[|| that is {s}.]", &slots, rng);
         let expected = Expected::Amount(Amount::said(a + b));
         return Question { kind: Kind::Together, text, answer, expected, facts: vec![Fact::sum(a, b)] };
     }
@@ -210,6 +205,6 @@ pub fn compared(rng: &mut Rng) -> Question {
     let [wa, wb, w] = [Amount::said(a), Amount::said(b), amount].map(|amount| amount.to_string());
     let slots = [("wa", &*wa), ("wb", &*wb), ("w", &*w), ("more", if more { "more" } else { "less" })];
     let text = any(&["[which|what] is {more}, {wa} or {wb}?", "is {wa} or {wb} {more}?", "{wa} or {wb}: which is {more}?"], &slots, rng);
-    let answer = any(&["{w}.", "{w} is {more}.", "it is {w}."], &slots, rng);
+    let answer = expand("{w} is {more}.", &slots, rng);
     Question { kind: Kind::Heavier, text, answer, expected: Expected::Amount(amount), facts: vec![Fact::more(a, b)] }
 }

@@ -40,9 +40,9 @@ pub fn missing(rng: &mut Rng) -> Question {
         _ => ON_A_PAN,
     };
     let answers: &[&str] = if asked == BARE {
-        &["{w} - {p} = {r}.", "that is {r}.", "{r} is left."]
+        &["{w} - {p} = {r}.", "{w} - {p} = {r}. that is {r}."]
     } else {
-        &["{w} - {p} = {r}.", "{r} is missing.", "{w} - {p} = {r}, so {r} is missing.", "it takes {r} more."]
+        &["{w} - {p} = {r}.", "{w} - {p} = {r}, so {r} is missing.", "{w} - {p} = {r}. it takes {r} more."]
     };
     let (text, answer) = (any(asked, &slots, rng), any(answers, &slots, rng));
     Question { kind: Kind::Missing, text, answer, expected: Expected::Amount(rest), facts: vec![Fact::sum(part, whole - part)] }
@@ -86,10 +86,9 @@ pub fn tilt(rng: &mut Rng) -> Question {
     );
     let answer = any(
         &[
-            "it tilts to the {side}, because {m} is more than {k}.",
-            "to the {side}: {m} is more than {k}.",
-            "the {side} pan goes down, because {m} is more than {k}.",
-            "to the {side}, because the {side} pan is heavier.",
+            "{m} is more than {k}, so the beam tilts to the {side}.",
+            "{m} is more than {k}: the {side} pan goes down.",
+            "{m} is more than {k}, so it tilts to the {side}, where the heavier pan is.",
         ],
         &slots,
         rng,
@@ -107,7 +106,7 @@ fn level(class: Class, rng: &mut Rng) -> Question {
         &[("w", &amount)],
         rng,
     );
-    let answer = expand("it is in balance: [both pans hold {w}|{w} on both sides].", &[("w", &amount)], rng);
+    let answer = expand("{w} is as much as {w}, so the beam is in balance.", &[("w", &amount)], rng);
     let expected = Expected::Words { order: vec!["balance"], others: vec!["left", "right"] };
     Question { kind: Kind::Tilt, text, answer, expected, facts: vec![Fact::more(grams, grams)] }
 }

@@ -121,7 +121,7 @@ fn bet(rng: &mut Rng) -> Story {
     );
     if rng.bool() {
         facts.push(Fact::sum(light.grams, heavy.grams - light.grams));
-        plot.tell(rng, &["the {h} was heavier by {d}.", "that was {d} more."]);
+        plot.tell(rng, &["{wh} - {wl} = {d}, so the {h} was heavier by {d}.", "{wh} - {wl} = {d}: that was the difference."]);
     }
     plot.tell(rng, &["{winner} was right.", "\"you see!\" said {winner}.", "\"the {h} it is,\" said {winner}.", "{winner} had won."]);
     plot.tell(rng, &["", "<end>"]);
@@ -165,7 +165,14 @@ fn balance(rng: &mut Rng) -> Story {
         ],
     );
     plot.tell(rng, &["the beam tilted to the right.", "the right pan was still heavier.", "it was not enough: the right pan stayed down."]);
-    plot.tell(rng, &["{w} - {p} = {r}, so {r} was missing.", "\"{r} is missing,\" said {n}.", "how much was missing? {w} - {p} = {r}."]);
+    plot.tell(
+        rng,
+        &[
+            "{w} - {p} = {r}, so {r} was missing.",
+            "\"{w} - {p} = {r},\" said {n}. \"{r} is missing.\"",
+            "how much was missing? {w} - {p} = {r}.",
+        ],
+    );
     plot.tell(
         rng,
         &[
@@ -219,10 +226,10 @@ fn purchase(rng: &mut Rng) -> Story {
     plot.tell(
         rng,
         &[
-            "\"that is {s} in all,\" said {n}.",
+            "\"{wa} + {wb} = {s},\" said {n}. \"that is {s} in all.\"",
             "{wa} + {wb} = {s}. \"can you carry {s}?\" asked {n}.",
-            "together the bags weighed {s}.",
-            "\"how much is that together?\" asked {m}. \"{s},\" said {n}.",
+            "{wa} + {wb} = {s}, so the bags weighed {s} together.",
+            "\"how much is that together?\" asked {m}. \"{wa} + {wb} = {s},\" said {n}.",
         ],
     );
     plot.tell(
@@ -274,7 +281,14 @@ fn letter(rng: &mut Rng) -> Story {
     );
     if grams > limit {
         facts.push(Fact::sum(limit, over));
-        plot.tell(rng, &["that was {d} too much.", "it was too heavy by {d}.", "{w} - {t} = {d}: it was {d} too heavy."]);
+        plot.tell(
+            rng,
+            &[
+                "{w} - {t} = {d}: that was {d} too much.",
+                "{w} - {t} = {d}, so it was too heavy by {d}.",
+                "{w} - {t} = {d}: it was {d} too heavy.",
+            ],
+        );
         plot.tell(
             rng,
             &[
@@ -358,7 +372,10 @@ fn basket(rng: &mut Rng) -> Story {
     plot.tell(rng, &["{they} packed {+a} and {+b}.", "{they} had {+a} for {m}, and {+b} too.", "first {they} took {+a}, then {+b}."]);
     plot.tell(rng, &["\"how heavy will that be?\" {they} asked.", "\"is that too heavy?\" asked {n}.", ""]);
     plot.tell(rng, &["the {a} weighed {wa} and the {b} {wb}.", "on <scale> the {a} weighed {wa} and the {b} weighed {wb}."]);
-    plot.tell(rng, &["{wa} + {wb} = {s}.", "together that was {s}.", "so together they weighed {s}."]);
+    plot.tell(
+        rng,
+        &["{wa} + {wb} = {s}.", "{wa} + {wb} = {s}: together that was {s}.", "{wa} + {wb} = {s}, so together they weighed {s}."],
+    );
     plot.tell(
         rng,
         &[
@@ -390,7 +407,7 @@ fn riddle(rng: &mut Rng) -> Story {
         ],
     );
     plot.tell(rng, &["{m} thought about it.", "{m} closed both eyes and counted.", "that was not hard for {m}.", ""]);
-    plot.tell(rng, &["\"{wa} and {wb} make {s},\" said {m}. \"the {x} weighs {s}.\"", "\"{s},\" said {m}, \"because {wa} + {wb} = {s}.\""]);
+    plot.tell(rng, &["\"{wa} + {wb} = {s},\" said {m}. \"the {x} weighs {s}.\"", "\"{wa} + {wb} = {s},\" said {m}. \"so it weighs {s}.\""]);
     plot.tell(rng, &["\"right!\" said {n}.", "{n} clapped {their} hands.", "{n} was surprised.", "\"too easy,\" said {n}."]);
     plot.tell(rng, &["", "<end>"]);
     Story { text: plot.text, who: one, about: x, facts: vec![Fact::sum(a, b)] }

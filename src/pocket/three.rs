@@ -28,7 +28,9 @@ pub fn order(rng: &mut Rng) -> Question {
     let [wa, wb, wc] = told.map(|item| item.amount().to_string());
     let [a, b, c] = told.map(|item| item.thing.name);
     let own = [("a", a), ("b", b), ("c", c), ("wa", &*wa), ("wb", &*wb), ("wc", &*wc), ("from", from), ("to", to)];
-    let slots = [&own[..], &[("x", names[0]), ("y", names[1]), ("z", names[2])]].concat();
+    let [wx, wy, wz] = sorted.map(|item| item.amount().to_string());
+    let answered = [("x", names[0]), ("y", names[1]), ("z", names[2]), ("wx", &*wx), ("wy", &*wy), ("wz", &*wz)];
+    let slots = [&own[..], &answered].concat();
     let text = any(
         &[
             "[put|sort|order] them from the {from} to the {to}: {+a} of {wa}, {+b} of {wb}, {+c} of {wc}.",
@@ -39,11 +41,7 @@ pub fn order(rng: &mut Rng) -> Question {
         &slots,
         rng,
     );
-    let answer = expand(
-        "[from {from} to {to}: the {x}, the {y}, the {z}.|the {x}, the {y}, the {z}.|first the {x}, then the {y}, then the {z}.]",
-        &slots,
-        rng,
-    );
+    let answer = expand("{wx}, {wy}, {wz}: [the {x}, the {y}, the {z}.|first the {x}, then the {y}, then the {z}.]", &slots, rng);
     Question { kind: Kind::Order, text, answer, expected: Expected::Words { order: names.to_vec(), others: Vec::new() }, facts }
 }
 
