@@ -70,7 +70,7 @@ fn measure(args: &Args, model: &Model, level: Option<Level>) -> Result<Row> {
         }
     }
     session.close();
-    for wrong in count.answers().wrong.iter().take(args.show_wrong) {
+    for wrong in count.answers().asked.iter().filter(|asked| !asked.right).take(args.show_wrong) {
         note(&format!("{name}: {:?}\n  expected {:?}\n  found    {:?}", wrong.question, wrong.expected, wrong.found));
     }
     let bytes = plan.parts.weights.unwrap_or_default();
@@ -83,9 +83,13 @@ fn measure(args: &Args, model: &Model, level: Option<Level>) -> Result<Row> {
 }
 
 fn json_of(row: &Row) -> Value {
-    let Answers { total, by_kind, .. } = &row.answers;
+    let Answers { total, by_kind, asked } = &row.answers;
     let by_kind: Map<String, Value> =
         by_kind.iter().map(|(&kind, tally)| (kind.to_owned(), json!({ "right": tally.right, "asked": tally.asked }))).collect();
+    let transcript: Vec<Value> = asked
+        .iter()
+        .map(|asked| json!({ "question": asked.question, "expected": asked.expected, "found": asked.found, "right": asked.right }))
+        .collect();
     json!({
         "type": row.name,
         "types": row.types,
@@ -96,6 +100,7 @@ fn json_of(row: &Row) -> Value {
         "stderr": total.stderr(),
         "interval": total.interval(),
         "by_kind": by_kind,
+        "transcript": transcript,
     })
 }
 

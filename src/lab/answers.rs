@@ -62,15 +62,17 @@ impl Tally {
     }
 }
 
-/// A wrong answer.
+/// A question, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
+pub struct Asked {
     /// What was asked.
     pub question: String,
-    /// What would have been right.
+    /// What would have been right, in other words perhaps.
     pub expected: String,
     /// What was said.
     pub found: String,
+    /// Whether that was right.
+    pub right: bool,
 }
 
 /// What came out so far.
@@ -80,8 +82,8 @@ pub struct Answers {
     pub total: Tally,
     /// By the kind of question.
     pub by_kind: BTreeMap<&'static str, Tally>,
-    /// The wrong answers, in the order of the questions.
-    pub wrong: Vec<Wrong>,
+    /// Every question so far, in their order.
+    pub asked: Vec<Asked>,
 }
 
 impl Answers {
@@ -90,9 +92,7 @@ impl Answers {
         let right = question.is_right(&answer);
         self.total.add(right);
         self.by_kind.entry(question.kind.name()).or_default().add(right);
-        if !right {
-            self.wrong.push(Wrong { question: question.text.clone(), expected: question.answer.clone(), found: answer });
-        }
+        self.asked.push(Asked { question: question.text.clone(), expected: question.answer.clone(), found: answer, right });
     }
 }
 

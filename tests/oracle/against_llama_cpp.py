@@ -10,6 +10,7 @@ Checks (all of them by default):
   greedy      the first 16 tokens of a greedy continuation are the same in `ponder run --raw --exact` and in llama.cpp in F32
   logits      mean KL divergence, in nats, from llama.cpp on the weights expanded to F32 with an F32 cache:
               `ponder --exact` at most 1e-6, `ponder` at most 1.1 x what llama.cpp's own fast path has
+  answers     20 questions through the chat template, greedy: the same text from `ponder answers --exact` and from llama.cpp in F32
   perplexity  of the text in chunks, second halves scored: `--exact` within 0.1 % of llama.cpp in F32
 
 Exits with 1 if a check fails. Nothing here is needed to build, run or test Ponder.
@@ -33,6 +34,7 @@ class Peer:
     """A model in llama.cpp."""
 
     def __init__(self, path, context, exact=False, threads=2):
+        self.path = path
         params = lc.llama_model_default_params()
         params.n_gpu_layers = 0
         self.model = lc.llama_model_load_from_file(str(path).encode(), params)
@@ -167,7 +169,19 @@ def check_perplexity(args, ours, fast, exact, report):
     report.line(abs(mine / theirs - 1) <= 1e-3, f"perplexity, exact: {mine:.4f}, llama.cpp in F32 {theirs:.4f}")
 
 
-CHECKS = {"tokens": check_tokens, "greedy": check_greedy, "logits": check_logits, "perplexity": check_perplexity}
+def check_answers(args, ours, fast, exact, report):
+    transcript = ours.json("answers", "--questions", "20", "--exact")["levels"][0]["transcript"]
+    peer = lc.Llama(str(exact.path), n_ctx=512, n_gpu_layers=0, type_k=F32_TYPE, type_v=F32_TYPE, flash_attn=False, verbose=False)
+    differ = []
+    for asked in transcript:
+        messages = [{"role": "user", "content": asked["question"]}]
+        reply = peer.create_chat_completion(messages, temperature=0, max_tokens=96, repeat_penalty=1.0)
+        if reply["choices"][0]["message"]["content"] != asked["found"]:
+            differ.append((asked["question"], asked["found"], reply["choices"][0]["message"]["content"]))
+    report.line(not differ, f"answers: {len(transcript) - len(differ)} of {len(transcript)} the same {differ or ''}")
+
+
+CHECKS = {"tokens": check_tokens, "greedy": check_greedy, "answers": check_answers, "logits": check_logits, "perplexity": check_perplexity}
 
 
 def main():

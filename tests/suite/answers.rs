@@ -25,12 +25,12 @@ fn who_knows_all_answers_is_right_and_who_knows_none_is_wrong() {
     let questions = pocket::held_out(30, 4);
     let mut by_heart: VecDeque<String> = questions.iter().map(|question| question.answer.clone()).collect();
     let all = finish(&mut Count::new(questions.clone()), &mut |_| Ok(by_heart.pop_front().unwrap()));
-    assert_eq!((all.total, all.wrong.len()), (Tally { right: 30, asked: 30 }, 0));
+    assert_eq!((all.total, all.asked.iter().filter(|asked| asked.right).count()), (Tally { right: 30, asked: 30 }, 30));
 
     let none = finish(&mut Count::new(questions.clone()), &mut |_| Ok("???".to_owned()));
-    assert_eq!((none.total, none.wrong.len()), (Tally { right: 0, asked: 30 }, 30));
-    assert_eq!((&none.wrong[7].question, &none.wrong[7].expected), (&questions[7].text, &questions[7].answer));
-    assert_eq!(none.wrong[7].found, "???");
+    assert_eq!((none.total, none.asked.iter().filter(|asked| asked.right).count()), (Tally { right: 0, asked: 30 }, 0));
+    assert_eq!((&none.asked[7].question, &none.asked[7].expected), (&questions[7].text, &questions[7].answer));
+    assert_eq!(none.asked[7].found, "???");
 
     for answers in [all, none] {
         let kinds = answers
@@ -142,7 +142,7 @@ fn the_command_prints_each_level_that_was_asked_for() {
     assert_eq!((&value["questions"], &value["seed"]), (&Value::from(3), &Value::from(5)));
     assert_eq!(keys(&value), ["Q4_K", "F16", "Q8_0", "Q6_K", "Q5_K", "Q4_0", "Q3_K", "Q2_K"], "each once");
     for level in value["levels"].as_array().unwrap() {
-        has(level, &["type", "types", "bytes", "bits_per_weight", "right", "asked", "stderr", "interval", "by_kind"]);
+        has(level, &["type", "types", "bytes", "bits_per_weight", "right", "asked", "stderr", "interval", "by_kind", "transcript"]);
         assert_eq!(level["asked"], 3);
         let asked: u64 = level["by_kind"].as_object().unwrap().values().map(|kind| kind["asked"].as_u64().unwrap()).sum();
         assert_eq!(asked, 3);
