@@ -114,7 +114,7 @@ impl Feed {
 fn page(text: &str) -> Vec<(&str, f32)> {
     let mut pieces = Vec::new();
     for line in text.split_inclusive('\n') {
-        let result = line.find(" =").or_else(|| line.find(": ").map(|colon| colon + 1)).unwrap_or(line.len());
+        let result = line.find(": ").map_or(line.len(), |colon| colon + 1);
         let (given, result) = line.split_at(result);
         pieces.push((given, CHANCE));
         if !result.is_empty() {

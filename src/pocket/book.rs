@@ -25,10 +25,13 @@ fn line(rng: &mut Rng) -> (String, Vec<Fact>) {
         let (low, high) = (a.min(b), a.max(b));
         let [wa, wb, wc, low_said, high_said] = [a, b, c, low, high].map(Amount::said);
         let (line, facts) = match rng.u8(..8) {
-            0..3 => (format!("{wa} + {wb} = {}", Amount::said(a + b)), vec![Fact::sum(a, b)]),
+            0..3 => (format!("{wa} + {wb}: {}. {}", class.sum(a, b), class.amount(a + b)), vec![Fact::sum(a, b)]),
             3 | 4 => {
                 let rest = Amount::said(high - low);
-                (format!("{high_said} - {low_said} = {rest}"), vec![Fact::sum(low, high - low), Fact::more(low, high)])
+                (
+                    format!("{high_said} - {low_said}: {}. {rest}", class.difference(high, low)),
+                    vec![Fact::sum(low, high - low), Fact::more(low, high)],
+                )
             }
             5 => (format!("{wa} and {wb}: {high_said} is more than {low_said}"), vec![Fact::more(a, b)]),
             6 => (format!("{wa} and {wb}: {low_said} is less than {high_said}"), vec![Fact::more(a, b)]),

@@ -138,17 +138,17 @@ fn free(rng: &mut Rng) -> Question {
 
 fn any(rng: &mut Rng) -> Question {
     match rng.u8(..100) {
-        0..3 => usual::about(rng),
-        3..6 => elsewhere::greeting(rng),
-        6..16 => of(Kind::Elsewhere, rng),
-        16..27 => of(Kind::Together, rng),
-        27..37 => of(Kind::Heavier, rng),
-        37..47 => of(Kind::Difference, rng),
-        47..57 => of(Kind::Missing, rng),
-        57..64 => of(Kind::Convert, rng),
-        64..74 => of(Kind::Order, rng),
-        74..85 => of(Kind::Recall, rng),
-        85..93 => of(Kind::Tilt, rng),
+        0..2 => usual::about(rng),
+        2..5 => elsewhere::greeting(rng),
+        5..11 => of(Kind::Elsewhere, rng),
+        11..22 => of(Kind::Together, rng),
+        22..31 => of(Kind::Heavier, rng),
+        31..41 => of(Kind::Difference, rng),
+        41..51 => of(Kind::Missing, rng),
+        51..55 => of(Kind::Convert, rng),
+        55..71 => of(Kind::Order, rng),
+        71..86 => of(Kind::Recall, rng),
+        86..95 => of(Kind::Tilt, rng),
         _ => of(Kind::Usual, rng),
     }
 }

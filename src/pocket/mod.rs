@@ -5,6 +5,7 @@
 
 pub mod amount;
 mod book;
+mod column;
 mod conversion;
 pub mod corpus;
 mod elsewhere;

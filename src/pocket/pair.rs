@@ -11,6 +11,7 @@ use super::things::{Class, Item, items, people, person_slots, stuff, weight};
 /// Two things and how they were told of.
 #[derive(Debug, Clone)]
 pub struct Pair {
+    class: Class,
     items: [Item; 2],
     told: String,
 }
@@ -31,9 +32,10 @@ impl Pair {
     /// Any two things of one class.
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
-        let items = items::<2>(Class::any(rng), rng);
+        let class = Class::any(rng);
+        let items = items::<2>(class, rng);
         let told = with_slots(&items, rng, |slots, rng| any(TOLD, slots, rng));
-        Self { items, told }
+        Self { class, items, told }
     }
 
     /// A question about it, and another that means nothing without the first.
@@ -74,17 +76,13 @@ impl Pair {
             &["and together?", "how much do they weigh together?", "and both together?", "what do they weigh together?"];
         let text = self.question(follows, rng, if follows { FOLLOW_UP } else { ASKED });
         let [a, b] = self.items;
-        let sum = Amount::said(a.grams + b.grams).to_string();
+        let sum = self.class.amount(a.grams + b.grams);
+        let (s, columns) = (sum.to_string(), self.class.sum(a.grams, b.grams));
         let answer = with_slots(&self.items, rng, |slots, rng| {
-            let slots = [slots, &[("s", sum.as_str())]].concat();
-            expand(
-                "{wa} + {wb} = {s}.[|| together they weigh {s}.| the {a} and the {b} weigh {s} together.| that is {s} together.]",
-                &slots,
-                rng,
-            )
+            let slots = [slots, &[("s", &*s), ("columns", &*columns)]].concat();
+            expand("{wa} + {wb}: {columns}. [together they weigh {s}.|the {a} and the {b} weigh {s}.|that is {s}.]", &slots, rng)
         });
-        let expected = Expected::Amount(Amount::said(a.grams + b.grams));
-        Question { kind: Kind::Together, text, answer, expected, facts: vec![Fact::sum(a.grams, b.grams)] }
+        Question { kind: Kind::Together, text, answer, expected: Expected::Amount(sum), facts: vec![Fact::sum(a.grams, b.grams)] }
     }
 
     /// Which is heavier, or lighter.
@@ -131,9 +129,10 @@ impl Pair {
         let text = if follows { asked } else { format!("{} {asked}", self.told) };
         let rest = Amount::said(high.grams - low.grams);
         let (wx, wy, d) = (high.amount().to_string(), low.amount().to_string(), rest.to_string());
-        let slots = [("x", high.thing.name), ("y", low.thing.name), ("wx", wx.as_str()), ("wy", wy.as_str()), ("d", d.as_str())];
+        let columns = self.class.difference(high.grams, low.grams);
+        let slots = [("x", high.thing.name), ("wx", &*wx), ("wy", &*wy), ("d", &*d), ("columns", &*columns)];
         let answer =
-            expand("{wx} - {wy} = {d}.[|| the {x} is heavier by {d}.| the {x} weighs {d} more.| the difference is {d}.]", &slots, rng);
+            expand("{wx} - {wy}: {columns}. [the {x} is heavier by {d}.|the {x} weighs {d} more.|the difference is {d}.]", &slots, rng);
         let facts = vec![Fact::sum(low.grams, high.grams - low.grams), Fact::more(low.grams, high.grams)];
         Question { kind: Kind::Difference, text, answer, expected: Expected::Amount(rest), facts }
     }
@@ -158,8 +157,9 @@ pub fn added(rng: &mut Rng) -> Question {
     if rng.bool() {
         let class = Class::any(rng);
         let (a, b) = (weight(class, rng), weight(class, rng));
-        let [wa, wb, s] = [a, b, a + b].map(|grams| Amount::said(grams).to_string());
-        let slots = [("wa", &*wa), ("wb", &*wb), ("s", &*s), ("of", stuff(rng))];
+        let [wa, wb, s] = [a, b, a + b].map(|grams| class.amount(grams).to_string());
+        let columns = class.sum(a, b);
+        let slots = [("wa", &*wa), ("wb", &*wb), ("s", &*s), ("of", stuff(rng)), ("columns", &*columns)];
         let text = any(
             &[
                 "what is {wa} [+|and|plus] {wb}?",
@@ -172,8 +172,8 @@ pub fn added(rng: &mut Rng) -> Question {
             &slots,
             rng,
         );
-        let answer = expand("{wa} + {wb} = {s}.[|| that is {s}.]", &slots, rng);
-        let expected = Expected::Amount(Amount::said(a + b));
+        let answer = expand("{wa} + {wb}: {columns}. that is {s}.", &slots, rng);
+        let expected = Expected::Amount(class.amount(a + b));
         return Question { kind: Kind::Together, text, answer, expected, facts: vec![Fact::sum(a, b)] };
     }
     let three = loop {
@@ -185,13 +185,16 @@ pub fn added(rng: &mut Rng) -> Question {
     let [a, b, c] = three.map(|item| item.grams);
     let [wa, wb, wc, two, s] = [a, b, c, a + b, a + b + c].map(|grams| Amount::said(grams).to_string());
     let [x, y, z] = three.map(|item| item.thing.name);
-    let slots = [("a", x), ("b", y), ("c", z), ("wa", &*wa), ("wb", &*wb), ("wc", &*wc), ("t", &*two), ("s", &*s)];
+    let [first, second] = [(a, b), (a + b, c)].map(|(a, b)| Class::Light.sum(a, b));
+    let weights = [("wa", &*wa), ("wb", &*wb), ("wc", &*wc), ("t", &*two), ("s", &*s)];
+    let slots = [&weights[..], &[("a", x), ("b", y), ("c", z), ("first", &first), ("second", &second)]].concat();
     let text = expand(
         "[on the pan lie|i have|here are|take] {+a} of {wa}, {+b} of {wb} and {+c} of {wc}. [how much do they weigh together?|what do the three weigh?|how much is that in all?|how much do they weigh in all?]",
         &slots,
         rng,
     );
-    let answer = expand("{wa} + {wb} = {t}, and {t} + {wc} = {s}.[| together they weigh {s}.| that is {s} in all.]", &slots, rng);
+    let answer =
+        expand("{wa} + {wb}: {first}. that is {t}. {t} + {wc}: {second}. [together they weigh {s}.|that is {s} in all.]", &slots, rng);
     let expected = Expected::Amount(Amount::said(a + b + c));
     Question { kind: Kind::Together, text, answer, expected, facts: vec![Fact::sum(a, b), Fact::sum(a + b, c)] }
 }

@@ -30,19 +30,23 @@ pub fn missing(rng: &mut Rng) -> Question {
     let (part, whole) = two_weights(class, rng);
     let rest = Amount::said(whole - part);
     let [p, w, r] = [Amount::said(part), Amount::said(whole), rest].map(|amount| amount.to_string());
+    let columns = class.difference(whole, part);
     let (side, other) = if rng.bool() { ("left", "right") } else { ("right", "left") };
     let [person] = people::<1>(rng);
-    let slots =
-        [&person_slots(person)[..], &[("p", &p), ("w", &w), ("r", &r), ("side", side), ("other", other), ("of", stuff(rng))]].concat();
+    let slots = [
+        &person_slots(person)[..],
+        &[("p", &p), ("w", &w), ("r", &r), ("side", side), ("other", other), ("of", stuff(rng)), ("columns", &columns)],
+    ]
+    .concat();
     let asked = match rng.u8(..4) {
         0 => BARE,
         1 | 2 if class != Class::Heavy => IN_A_RECIPE,
         _ => ON_A_PAN,
     };
     let answers: &[&str] = if asked == BARE {
-        &["{w} - {p} = {r}.", "{w} - {p} = {r}. that is {r}."]
+        &["{w} - {p}: {columns}. that is {r}."]
     } else {
-        &["{w} - {p} = {r}.", "{w} - {p} = {r}, so {r} is missing.", "{w} - {p} = {r}. it takes {r} more."]
+        &["{w} - {p}: {columns}. {r} is missing.", "{w} - {p}: {columns}. it takes {r} more."]
     };
     let (text, answer) = (any(asked, &slots, rng), any(answers, &slots, rng));
     Question { kind: Kind::Missing, text, answer, expected: Expected::Amount(rest), facts: vec![Fact::sum(part, whole - part)] }

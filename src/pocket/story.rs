@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::amount::Amount;
 use super::fact::Fact;
 use super::grammar::any;
-use super::things::{Class, Item, Person, items, people, person_slots, stuff, weight};
+use super::things::{Class, Item, Person, people, person_slots, round_items, round_weight, stuff};
 
 /// A story and what it states.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn story(rng: &mut Rng) -> Story {
 /// Two people differ about which of two things is heavier.
 fn bet(rng: &mut Rng) -> Story {
     let [one, two] = people::<2>(rng);
-    let [a, b] = items::<2>(Class::any(rng), rng);
+    let [a, b] = round_items::<2>(Class::any(rng), rng);
     let [wa, wb] = [a, b].map(|item| item.amount().to_string());
     let (heavy, light) = if a.grams > b.grams { (a, b) } else { (b, a) };
     let (side, winner) = if a.grams > b.grams { ("left", one.name) } else { ("right", two.name) };
@@ -138,7 +138,7 @@ fn balance(rng: &mut Rng) -> Story {
     let [one] = people::<1>(rng);
     let class = few(rng);
     let (part, rest) = loop {
-        let (part, rest) = (weight(class, rng), weight(class, rng));
+        let (part, rest) = (round_weight(class, rng), round_weight(class, rng));
         if part + rest < 100 * class.step() {
             break (part, rest);
         }
@@ -189,7 +189,7 @@ fn balance(rng: &mut Rng) -> Story {
 fn purchase(rng: &mut Rng) -> Story {
     let [one, two] = people::<2>(rng);
     let class = few(rng);
-    let (a, b) = (weight(class, rng), weight(class, rng));
+    let (a, b) = (round_weight(class, rng), round_weight(class, rng));
     let (x, y) = loop {
         let (x, y) = (stuff(rng), stuff(rng));
         if x != y {
@@ -249,7 +249,7 @@ fn letter(rng: &mut Rng) -> Story {
     let [one, two] = people::<2>(rng);
     let limit = [20, 30, 40, 50, 60, 80][rng.usize(..6)];
     let grams = loop {
-        let grams = rng.u32(limit / 2..(2 * limit).min(99));
+        let grams = 10 * rng.u32(1..10);
         if grams != limit {
             break grams;
         }
@@ -312,7 +312,7 @@ fn letter(rng: &mut Rng) -> Story {
 /// Three things are put on a shelf by weight.
 fn shelf(rng: &mut Rng) -> Story {
     let [one] = people::<1>(rng);
-    let three = items::<3>(Class::any(rng), rng);
+    let three = round_items::<3>(Class::any(rng), rng);
     let mut sorted = three;
     sorted.sort_unstable_by_key(|item| item.grams);
     let [wa, wb, wc] = three.map(|item| item.amount().to_string());
@@ -360,7 +360,7 @@ fn order_facts(three: [Item; 3], sorted: [Item; 3]) -> Vec<Fact> {
 /// A basket must not get too heavy.
 fn basket(rng: &mut Rng) -> Story {
     let [one, two] = people::<2>(rng);
-    let [a, b] = items::<2>(Class::any(rng), rng);
+    let [a, b] = round_items::<2>(Class::any(rng), rng);
     let sum = a.grams + b.grams;
     let [wa, wb, s] = [a.grams, b.grams, sum].map(|grams| Amount::said(grams).to_string());
     let own = [("m", two.name), ("a", a.thing.name), ("b", b.thing.name), ("wa", &*wa), ("wb", &*wb), ("s", &*s)];
@@ -393,7 +393,7 @@ fn basket(rng: &mut Rng) -> Story {
 fn riddle(rng: &mut Rng) -> Story {
     let [one, two] = people::<2>(rng);
     let class = Class::any(rng);
-    let (a, b) = (weight(class, rng), weight(class, rng));
+    let (a, b) = (round_weight(class, rng), round_weight(class, rng));
     let [wa, wb, s] = [a, b, a + b].map(|grams| Amount::said(grams).to_string());
     let x = ["box", "bottle", "stone", "parcel", "bag", "jar"][rng.usize(..6)];
     let own = [("m", two.name), ("wa", &*wa), ("wb", &*wb), ("s", &*s), ("x", x)];

@@ -5,6 +5,7 @@ use std::ops::Range;
 use fastrand::Rng;
 
 use super::amount::Amount;
+use super::column;
 
 /// Something to put on a pan.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +58,32 @@ impl Class {
             Self::Middling => 10..100,
             Self::Heavy => 1..61,
         }
+    }
+
+    /// An amount as things of the class are weighed; sums of them may be more than one of them.
+    #[must_use]
+    pub const fn amount(self, grams: u32) -> Amount {
+        match self {
+            Self::Light | Self::Middling => Amount::Grams(grams),
+            Self::Heavy => Amount::Kilograms { kg: grams / 1000, g: 0 },
+        }
+    }
+
+    /// The columns of a sum of two amounts.
+    #[must_use]
+    pub fn sum(self, a: u32, b: u32) -> String {
+        column::sum(a / self.unit(), b / self.unit())
+    }
+
+    /// The columns of a difference of two amounts, the larger first.
+    #[must_use]
+    pub fn difference(self, a: u32, b: u32) -> String {
+        column::difference(a / self.unit(), b / self.unit())
+    }
+
+    /// Grams of the unit that amounts are said in.
+    const fn unit(self) -> u32 {
+        if matches!(self, Self::Heavy) { 1000 } else { 1 }
     }
 
     /// Any.
@@ -225,11 +252,36 @@ pub fn weight(class: Class, rng: &mut Rng) -> u32 {
     rng.u32(class.steps()) * class.step()
 }
 
+/// A weight of one digit and zeros: what can be added without a pencil.
+#[must_use]
+pub fn round_weight(class: Class, rng: &mut Rng) -> u32 {
+    let step = match class {
+        Class::Light => 10,
+        Class::Middling => 100,
+        Class::Heavy => 1000,
+    };
+    rng.u32(1..10) * step
+}
+
 /// `N` different things of a class with different weights.
 #[must_use]
 pub fn items<const N: usize>(class: Class, rng: &mut Rng) -> [Item; N] {
+    different(rng, |rng| Item::draw(class, rng))
+}
+
+/// `N` different things of a class with different weights of one digit and zeros.
+#[must_use]
+pub fn round_items<const N: usize>(class: Class, rng: &mut Rng) -> [Item; N] {
+    different(rng, |rng| {
+        let Item { thing, grams } = Item::draw(class, rng);
+        let power = 10_u32.pow(grams.ilog10());
+        Item { thing, grams: grams / power * power }
+    })
+}
+
+fn different<const N: usize>(rng: &mut Rng, mut draw: impl FnMut(&mut Rng) -> Item) -> [Item; N] {
     loop {
-        let drawn: [Item; N] = std::array::from_fn(|_| Item::draw(class, rng));
+        let drawn: [Item; N] = std::array::from_fn(|_| draw(rng));
         let differ = |at: usize| drawn[..at].iter().all(|item| item.thing != drawn[at].thing && item.grams != drawn[at].grams);
         if (1..N).all(differ) {
             return drawn;

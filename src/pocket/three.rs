@@ -41,7 +41,7 @@ pub fn order(rng: &mut Rng) -> Question {
         &slots,
         rng,
     );
-    let answer = expand("{wx}, {wy}, {wz}: [the {x}, the {y}, the {z}.|first the {x}, then the {y}, then the {z}.]", &slots, rng);
+    let answer = expand("{wx}: the {x}, {wy}: the {y}, {wz}: the {z}.", &slots, rng);
     Question { kind: Kind::Order, text, answer, expected: Expected::Words { order: names.to_vec(), others: Vec::new() }, facts }
 }
 
