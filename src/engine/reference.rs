@@ -79,7 +79,7 @@ impl Compute for Reference {
         let mut parts = Vec::with_capacity(w.rows().div_ceil(step));
         for first in (0..w.rows()).step_by(step) {
             let expanded = self.expand(w, first..w.rows().min(first + step))?.t()?;
-            parts.push(self.pool.install(|| x.matmul(&expanded))?);
+            parts.push(self.pool.install(|| x.matmul(&expanded))??);
         }
         let out = Tensor::cat(&parts, 1)?;
         match bias {
@@ -139,7 +139,7 @@ impl Compute for Reference {
             let weights = candle_nn::ops::softmax_last_dim(&scores)?.reshape((n_kv_heads, n_heads / n_kv_heads * l, len))?;
             let out = weights.matmul(&values)?.reshape((n_heads, l, head_dim))?;
             out.transpose(0, 1)?.reshape((l, n_heads * head_dim)).map_err(Error::from)
-        })
+        })?
     }
 
     fn silu_mul(&mut self, gate: Tensor, up: &Tensor) -> Result<Tensor> {

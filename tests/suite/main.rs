@@ -35,6 +35,7 @@ mod memory_view;
 mod not_models;
 mod pictures;
 mod pocket_world;
+mod pool;
 mod prompt;
 mod quantize;
 mod sampler;
