@@ -31,6 +31,7 @@ mod fetch_waits;
 mod gguf;
 mod gguf_lies;
 mod inspect;
+mod kernels;
 mod memory_view;
 mod not_models;
 mod pictures;
