@@ -12,7 +12,9 @@ pub struct Arena {
 /// Activations, `[l, width]`, row-major.
 #[derive(Debug)]
 pub struct Buffer {
+    /// As many as were ever asked for, so that none is zeroed twice.
     values: Vec<f32>,
+    len: usize,
     width: usize,
     home: Arena,
 }
@@ -22,17 +24,16 @@ impl Arena {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A zeroed buffer of `l` rows, in the smallest free allocation that holds it.
+    /// A buffer of `l` rows, in the smallest free allocation that holds it. It holds numbers of earlier use: who asks for it writes all
+    /// of it.
     #[must_use]
-    pub fn zeroed(&self, l: usize, width: usize) -> Buffer {
+    pub fn buffer(&self, l: usize, width: usize) -> Buffer {
         let len = l * width;
         let mut free = self.free();
-        let fitting = free.iter().enumerate().filter(|(_, b)| b.capacity() >= len).min_by_key(|(_, b)| b.capacity()).map(|(i, _)| i);
-        let mut values = fitting.map(|i| free.swap_remove(i)).unwrap_or_default();
-        values.clear();
-        values.resize(len, 0.0);
+        let fitting = free.iter().enumerate().filter(|(_, b)| b.len() >= len).min_by_key(|(_, b)| b.len()).map(|(i, _)| i);
+        let values = fitting.map(|i| free.swap_remove(i));
         drop(free);
-        Buffer { values, width, home: self.clone() }
+        Buffer { values: values.unwrap_or_else(|| vec![0.0; len]), len, width, home: self.clone() }
     }
 
     /// Frees the buffers that nobody holds: after a long prompt, or between conversations.
@@ -50,21 +51,21 @@ impl Buffer {
 
     /// Rows.
     #[must_use]
-    pub fn l(&self) -> usize {
-        self.values.len() / self.width
+    pub const fn l(&self) -> usize {
+        self.len / self.width
     }
 }
 
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.values
+        &self.values[..self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values
+        &mut self.values[..self.len]
     }
 }
 

@@ -11,6 +11,29 @@ use crate::error::Result;
 use crate::kernels::attention::Heads;
 use crate::kernels::weight::{Vector, Weight};
 
+/// A matrix of weights and the vector that is added to each product.
+#[derive(Debug, Clone, Copy)]
+pub struct Linear<'a> {
+    /// `[rows, cols]`
+    pub weight: &'a Weight,
+    /// `[rows]`
+    pub bias: Option<&'a Vector>,
+}
+
+impl<'a> Linear<'a> {
+    /// With or without a bias.
+    #[must_use]
+    pub const fn new(weight: &'a Weight, bias: Option<&'a Vector>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// Without one.
+    #[must_use]
+    pub const fn plain(weight: &'a Weight) -> Self {
+        Self::new(weight, None)
+    }
+}
+
 /// An arithmetic. Every call fails only where the arithmetic itself does.
 #[expect(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Compute {
@@ -19,8 +42,13 @@ pub trait Compute {
 
     /// Rows of the table, one per token: `[l, cols]`.
     fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Self::Tensor>;
-    /// `x · wᵀ + bias`: `[l, cols] → [l, rows]`.
-    fn linear(&mut self, x: &Self::Tensor, w: &Weight, bias: Option<&Vector>) -> Result<Self::Tensor>;
+    /// `x · wᵀ + bias` for each of the layers, which read the same activations: `[l, cols] → [l, rows]`.
+    fn linears<const N: usize>(&mut self, x: &Self::Tensor, layers: [Linear<'_>; N]) -> Result<[Self::Tensor; N]>;
+    /// The same for one.
+    fn linear(&mut self, x: &Self::Tensor, layer: Linear<'_>) -> Result<Self::Tensor> {
+        let [y] = self.linears(x, [layer])?;
+        Ok(y)
+    }
     /// `x · weight / rms(x)` by rows.
     fn rms_norm(&mut self, x: &Self::Tensor, weight: &Vector, eps: f32) -> Result<Self::Tensor>;
     /// Rotates the heads of each row by its position.

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use super::arena::{Arena, Buffer};
 use super::cache::{KvCache, LayerView};
-use super::compute::Compute;
+use super::compute::{Compute, Linear};
 use super::rope::Rotation;
 use crate::error::Result;
 use crate::kernels::attention::{Heads, attend};
 use crate::kernels::elementwise;
 use crate::kernels::matmul::Scratch;
 use crate::kernels::pool::Pool;
+use crate::kernels::processor::Processor;
 use crate::kernels::weight::{Vector, Weight};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Fast {
+    processor: Processor,
     pool: Arc<Pool>,
     arena: Arena,
     scratch: Scratch,
@@ -26,13 +28,7 @@ impl Fast {
     /// The arithmetic on this pool.
     #[must_use]
     pub fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, arena: Arena::default(), scratch: Scratch::default() }
-    }
-
-    fn copy(&self, x: &Buffer, rows: Range<usize>) -> Buffer {
-        let mut out = self.arena.zeroed(rows.len(), x.width());
-        out.copy_from_slice(&x[rows.start * x.width()..rows.end * x.width()]);
-        out
+        Self { processor: Processor::best(), pool, arena: Arena::default(), scratch: Scratch::default() }
     }
 }
 
@@ -40,25 +36,28 @@ impl Compute for Fast {
     type Tensor = Buffer;
 
     fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Buffer> {
-        let mut x = self.arena.zeroed(tokens.len(), table.cols());
+        let mut x = self.arena.buffer(tokens.len(), table.cols());
         for (row, &token) in x.chunks_mut(table.cols()).zip(tokens) {
             table.dequantize(token as usize, row);
         }
         Ok(x)
     }
 
-    fn linear(&mut self, x: &Buffer, w: &Weight, bias: Option<&Vector>) -> Result<Buffer> {
-        let mut out = self.arena.zeroed(x.l(), w.rows());
-        w.matmul(&self.pool, &mut self.scratch, x, &mut out);
-        if let Some(bias) = bias {
-            elementwise::add_to_rows(&mut out, bias.values());
+    fn linears<const N: usize>(&mut self, x: &Buffer, layers: [Linear<'_>; N]) -> Result<[Buffer; N]> {
+        let mut out = layers.map(|layer| self.arena.buffer(x.l(), layer.weight.rows()));
+        let weights = layers.map(|layer| layer.weight);
+        Weight::matmul_all(weights, &self.pool, &mut self.scratch, x, out.each_mut().map(|y| &mut y[..]));
+        for (y, layer) in out.iter_mut().zip(layers) {
+            if let Some(bias) = layer.bias {
+                elementwise::add_to_rows(y, bias.values());
+            }
         }
         Ok(out)
     }
 
     fn rms_norm(&mut self, x: &Buffer, weight: &Vector, eps: f32) -> Result<Buffer> {
-        let mut out = self.copy(x, 0..x.l());
-        elementwise::rms_norm(&mut out, weight.values(), eps);
+        let mut out = self.arena.buffer(x.l(), x.width());
+        elementwise::rms_norm(self.processor, x, weight.values(), eps, &mut out);
         Ok(out)
     }
 
@@ -74,17 +73,17 @@ impl Compute for Fast {
     fn attend(&mut self, q: &Buffer, k: &Buffer, v: &Buffer, cache: &mut KvCache, layer: usize, heads: Heads) -> Result<Buffer> {
         let start = cache.len();
         cache.write(layer, k, v);
-        let mut out = self.arena.zeroed(q.l(), q.width());
+        let mut out = self.arena.buffer(q.l(), q.width());
         match cache.layer(layer) {
-            LayerView::F16(kv) => attend(&self.pool, heads, q, &kv, start, &mut out),
-            LayerView::F32(kv) => attend(&self.pool, heads, q, &kv, start, &mut out),
+            LayerView::F16(kv) => attend(self.processor, &self.pool, heads, q, &kv, start, &mut out),
+            LayerView::F32(kv) => attend(self.processor, &self.pool, heads, q, &kv, start, &mut out),
         }
         Ok(out)
     }
 
     fn silu_mul(&mut self, mut gate: Buffer, up: &Buffer) -> Result<Buffer> {
         let (width, up): (usize, &[f32]) = (gate.width(), up);
-        self.pool.chunks(&mut gate, width, |i, row| elementwise::silu_mul(row, &up[i * width..][..row.len()]));
+        self.pool.chunks(&mut gate, width, |i, row| elementwise::silu_mul(self.processor, row, &up[i * width..][..row.len()]));
         Ok(gate)
     }
 
@@ -94,7 +93,9 @@ impl Compute for Fast {
     }
 
     fn rows(&mut self, x: &Buffer, rows: Range<usize>) -> Result<Buffer> {
-        Ok(self.copy(x, rows))
+        let mut out = self.arena.buffer(rows.len(), x.width());
+        out.copy_from_slice(&x[rows.start * x.width()..rows.end * x.width()]);
+        Ok(out)
     }
 
     fn read(&mut self, x: &Buffer, out: &mut Vec<f32>) -> Result<()> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use candle_core::{D, Device, IndexOp as _, Tensor};
 
 use super::cache::{KvCache, LayerView};
-use super::compute::Compute;
+use super::compute::{Compute, Linear};
 use super::rope::Rotation;
 use crate::error::{Error, Result};
 use crate::kernels::attention::{Heads, KvValue, KvView};
@@ -40,6 +40,20 @@ impl Reference {
         let per_task = 16;
         self.pool.chunks(&mut values, per_task * cols, |task, part| w.dequantize(rows.start + task * per_task, part));
         Ok(Tensor::from_vec(values, (rows.len(), cols), &Device::Cpu)?)
+    }
+
+    fn product(&self, x: &Tensor, Linear { weight, bias }: Linear<'_>) -> Result<Tensor> {
+        let step = (EXPANDED / weight.cols()).max(1);
+        let mut parts = Vec::with_capacity(weight.rows().div_ceil(step));
+        for first in (0..weight.rows()).step_by(step) {
+            let expanded = self.expand(weight, first..weight.rows().min(first + step))?.t()?;
+            parts.push(self.pool.install(|| x.matmul(&expanded))??);
+        }
+        let out = Tensor::cat(&parts, 1)?;
+        match bias {
+            Some(bias) => Ok(out.broadcast_add(&vector(bias)?)?),
+            None => Ok(out),
+        }
     }
 }
 
@@ -74,18 +88,13 @@ impl Compute for Reference {
         Ok(Tensor::from_vec(values, (tokens.len(), table.cols()), &Device::Cpu)?)
     }
 
-    fn linear(&mut self, x: &Tensor, w: &Weight, bias: Option<&Vector>) -> Result<Tensor> {
-        let step = (EXPANDED / w.cols()).max(1);
-        let mut parts = Vec::with_capacity(w.rows().div_ceil(step));
-        for first in (0..w.rows()).step_by(step) {
-            let expanded = self.expand(w, first..w.rows().min(first + step))?.t()?;
-            parts.push(self.pool.install(|| x.matmul(&expanded))?);
+    fn linears<const N: usize>(&mut self, x: &Tensor, layers: [Linear<'_>; N]) -> Result<[Tensor; N]> {
+        // Placeholders that cost nothing, each then replaced.
+        let mut out = std::array::from_fn(|_| x.clone());
+        for (y, layer) in out.iter_mut().zip(layers) {
+            *y = self.product(x, layer)?;
         }
-        let out = Tensor::cat(&parts, 1)?;
-        match bias {
-            Some(bias) => Ok(out.broadcast_add(&vector(bias)?)?),
-            None => Ok(out),
-        }
+        Ok(out)
     }
 
     fn rms_norm(&mut self, x: &Tensor, weight: &Vector, eps: f32) -> Result<Tensor> {
@@ -139,7 +148,7 @@ impl Compute for Reference {
             let weights = candle_nn::ops::softmax_last_dim(&scores)?.reshape((n_kv_heads, n_heads / n_kv_heads * l, len))?;
             let out = weights.matmul(&values)?.reshape((n_heads, l, head_dim))?;
             out.transpose(0, 1)?.reshape((l, n_heads * head_dim)).map_err(Error::from)
-        })
+        })?
     }
 
     fn silu_mul(&mut self, gate: Tensor, up: &Tensor) -> Result<Tensor> {

@@ -1,17 +1,27 @@
 //! Causal attention over a cache in blocks, grouped heads sharing each key and value, softmax carried along (Milakov and Gimelshein
 //! 2018; Dao et al. 2022), so that no matrix of scores is ever stored.
+//!
+//! A prompt is cut by its queries, a single token by heads and stretches of the cache, whose results are put together at the end.
+#![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
+#![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
+use super::exp::exp;
 use super::pool::Pool;
+use super::processor::{Processor, for_each_processor};
+use super::tile::{add_weighted, highest, score, to_weights};
 
 /// Keys converted and scored at a time.
 const TILE: usize = 64;
 /// Query positions of one task in prefill.
 const QUERIES_PER_TASK: usize = 8;
+/// Positions of one task for a single query.
+const STRETCH: usize = 512;
 
 /// A type that keys and values are stored in.
 pub trait KvValue: Copy + Send + Sync + Default + 'static {
@@ -19,6 +29,13 @@ pub trait KvValue: Copy + Send + Sync + Default + 'static {
     fn widen(stored: &[Self], out: &mut [f32]);
     /// Rounds `values` into `out`.
     fn narrow(values: &[f32], out: &mut [Self]);
+    /// [`KvValue::widen`] with the instructions of [`Processor::Avx2`].
+    ///
+    /// # Safety
+    /// The processor must have them.
+    unsafe fn widen_avx2(stored: &[Self], out: &mut [f32]) {
+        Self::widen(stored, out);
+    }
 }
 
 impl KvValue for f32 {
@@ -37,6 +54,22 @@ impl KvValue for f16 {
     fn narrow(values: &[f32], out: &mut [Self]) {
         out.convert_from_f32_slice(values);
     }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn widen_avx2(stored: &[Self], out: &mut [f32]) {
+        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm256_cvtph_ps, _mm256_storeu_ps};
+        let ((stored, rest), (out, rest_out)) = (stored.as_chunks::<8>(), out.as_chunks_mut::<8>());
+        for (stored, out) in stored.iter().zip(out) {
+            #[expect(clippy::cast_ptr_alignment, reason = "the load is the unaligned one")]
+            // SAFETY: eight values are read and eight are written; the caller knows the processor.
+            unsafe {
+                _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(stored.as_ptr().cast::<__m128i>())));
+            }
+        }
+        if !rest.is_empty() {
+            Self::widen(rest, rest_out);
+        }
+    }
 }
 
 /// The heads of an attention layer.
@@ -50,6 +83,16 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
+impl Heads {
+    const fn group(self) -> usize {
+        self.n_heads / self.n_kv_heads
+    }
+
+    const fn width(self) -> usize {
+        self.n_heads * self.head_dim
+    }
+}
+
 /// One layer's keys and values: blocks of `block_tokens` rows of `n_kv_heads · head_dim` values.
 #[derive(Debug)]
 pub struct KvView<'a, T> {
@@ -61,118 +104,186 @@ pub struct KvView<'a, T> {
     pub block_tokens: usize,
 }
 
+/// What some query heads have seen so far, one behind the other, each with its weighted sum of values, the highest score and the sum of
+/// the weights, which are relative to that score.
+struct Seen<'a> {
+    sums: &'a mut [f32],
+    highest: &'a mut [f32],
+    totals: &'a mut [f32],
+}
+
+impl<'a> Seen<'a> {
+    /// Floats per query head.
+    const fn len(head_dim: usize) -> usize {
+        head_dim + 2
+    }
+
+    /// In a buffer of `n · Seen::len(head_dim)`, whatever it held.
+    fn nothing(n: usize, head_dim: usize, buffer: &'a mut [f32]) -> Self {
+        let (sums, rest) = buffer.split_at_mut(n * head_dim);
+        let (highest, totals) = rest.split_at_mut(n);
+        sums.fill(0.0);
+        highest.fill(f32::NEG_INFINITY);
+        totals.fill(0.0);
+        Self { sums, highest, totals }
+    }
+}
+
+/// One key head, the queries of its group, and the part of the cache they look at.
+struct Look<'a, T> {
+    heads: Heads,
+    kv_head: usize,
+    /// `[l, n_heads · head_dim]`
+    queries: &'a [f32],
+    /// Position of the first query.
+    first: usize,
+    kv: &'a KvView<'a, T>,
+    rows: Range<usize>,
+}
+
+/// Some rows of one key head, widened, and their scores for one query.
+struct Tiles {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    scores: Vec<f32>,
+}
+
 thread_local! {
-    static TILES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static TILES: RefCell<Tiles> = const { RefCell::new(Tiles { keys: Vec::new(), values: Vec::new(), scores: Vec::new() }) };
+    static SEEN: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static STRETCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// `out[l, n_heads · head_dim]` from queries of the same shape, the first of which stands at position `start`; position `p` sees the
 /// cache rows `0..=p`.
-pub fn attend<T: KvValue>(pool: &Pool, heads: Heads, q: &[f32], kv: &KvView<'_, T>, start: usize, out: &mut [f32]) {
-    let width = heads.n_heads * heads.head_dim;
-    let group = heads.n_heads / heads.n_kv_heads * heads.head_dim;
+pub fn attend<T: KvValue>(processor: Processor, pool: &Pool, heads: Heads, q: &[f32], kv: &KvView<'_, T>, start: usize, out: &mut [f32]) {
+    let (width, group, head_dim) = (heads.width(), heads.group(), heads.head_dim);
     if out.len() == width {
-        pool.chunks(out, group, |kv_head, part| {
-            part.fill(0.0);
-            attend_head(heads, kv_head, q, kv, start, group, 0, part);
-        });
-        return;
+        return STRETCHES.with_borrow_mut(|stretches| attend_one(processor, pool, heads, q, kv, start, stretches, out));
     }
     pool.chunks(out, QUERIES_PER_TASK * width, |task, part| {
-        part.fill(0.0);
         let first = task * QUERIES_PER_TASK;
         let queries = &q[first * width..first * width + part.len()];
-        for kv_head in 0..heads.n_kv_heads {
-            attend_head(heads, kv_head, queries, kv, start + first, width, kv_head * group, part);
-        }
+        let l = part.len() / width;
+        SEEN.with_borrow_mut(|buffer| {
+            buffer.resize(l * group * Seen::len(head_dim), 0.0);
+            for kv_head in 0..heads.n_kv_heads {
+                let mut seen = Seen::nothing(l * group, head_dim, buffer);
+                look(processor, &Look { heads, kv_head, queries, first: start + first, kv, rows: 0..start + first + l }, &mut seen);
+                for (i, (sum, total)) in seen.sums.chunks(head_dim).zip(&*seen.totals).enumerate() {
+                    let place = i / group * width + (kv_head * group + i % group) * head_dim;
+                    part[place..place + head_dim].iter_mut().zip(sum).for_each(|(v, s)| *v = s / total);
+                }
+            }
+        });
     });
 }
 
-/// One key head against all queries of a task. Rows of `out` are `stride` apart and this head's outputs begin at `offset` in them.
-#[expect(clippy::too_many_arguments, reason = "an inner loop; a struct would only rename them")]
-fn attend_head<T: KvValue>(
+/// A single query: every task is a key head and a stretch of the cache.
+#[expect(clippy::too_many_arguments, reason = "those of `attend`, and a buffer")]
+fn attend_one<T: KvValue>(
+    processor: Processor,
+    pool: &Pool,
     heads: Heads,
-    kv_head: usize,
-    queries: &[f32],
+    q: &[f32],
     kv: &KvView<'_, T>,
-    start: usize,
-    stride: usize,
-    offset: usize,
+    position: usize,
+    stretches: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    let Heads { n_heads, n_kv_heads, head_dim } = heads;
-    let (group, width, kv_dim) = (n_heads / n_kv_heads, n_heads * head_dim, n_kv_heads * head_dim);
-    let n_queries = queries.len() / width;
-    #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
-    let scale = 1.0 / (head_dim as f32).sqrt();
-    TILES.with_borrow_mut(|tiles| {
-        tiles.resize(2 * TILE * head_dim + TILE + 2 * n_queries * group, 0.0);
-        let (key_tile, rest) = tiles.split_at_mut(TILE * head_dim);
-        let (value_tile, rest) = rest.split_at_mut(TILE * head_dim);
-        let (scores, rest) = rest.split_at_mut(TILE);
-        let (maxima, sums) = rest.split_at_mut(n_queries * group);
-        maxima.fill(f32::NEG_INFINITY);
-        sums.fill(0.0);
+    let (group, head_dim) = (heads.group(), heads.head_dim);
+    let rows = position + 1;
+    let n_stretches = rows.div_ceil(STRETCH);
+    let len = group * Seen::len(head_dim);
+    stretches.resize(heads.n_kv_heads * n_stretches * len, 0.0);
+    pool.chunks(stretches, len, |task, buffer| {
+        let (kv_head, from) = (task / n_stretches, task % n_stretches * STRETCH);
+        let mut seen = Seen::nothing(group, head_dim, buffer);
+        look(processor, &Look { heads, kv_head, queries: q, first: position, kv, rows: from..rows.min(from + STRETCH) }, &mut seen);
+    });
+    for (head, out) in out.chunks_mut(head_dim).enumerate() {
+        let (kv_head, g) = (head / group, head % group);
+        // Sums, highest scores and totals of a group stand one behind the other.
+        let parts = || stretches[kv_head * n_stretches * len..][..n_stretches * len].chunks(len);
+        let highest_of = |part: &[f32]| part[group * head_dim + g];
+        let highest = parts().map(highest_of).fold(f32::NEG_INFINITY, f32::max);
+        let mut total = 0.0;
+        out.fill(0.0);
+        for part in parts() {
+            let kept = exp::<false>(highest_of(part) - highest);
+            total += kept * part[group * (head_dim + 1) + g];
+            for (v, s) in out.iter_mut().zip(&part[g * head_dim..]) {
+                *v += kept * s;
+            }
+        }
+        out.iter_mut().for_each(|v| *v /= total);
+    }
+}
 
-        let end = start + n_queries;
-        for from in (0..end).step_by(TILE) {
-            let rows = TILE.min(end - from);
-            for row in 0..rows {
-                let (block, at) = ((from + row) / kv.block_tokens, (from + row) % kv.block_tokens);
-                let place = at * kv_dim + kv_head * head_dim;
-                T::widen(&kv.keys[block][place..place + head_dim], &mut key_tile[row * head_dim..(row + 1) * head_dim]);
-                T::widen(&kv.values[block][place..place + head_dim], &mut value_tile[row * head_dim..(row + 1) * head_dim]);
-            }
-            for i in 0..n_queries {
-                let seen = (start + i + 1).saturating_sub(from).min(rows);
-                if seen == 0 {
-                    continue;
-                }
-                for g in 0..group {
-                    let head = (kv_head * group + g) * head_dim;
-                    let query = &queries[i * width + head..i * width + head + head_dim];
-                    let sum = &mut out[i * stride + offset + g * head_dim..][..head_dim];
-                    let state = i * group + g;
-                    let mut highest = maxima[state];
-                    for (score, key) in scores[..seen].iter_mut().zip(key_tile.chunks(head_dim)) {
-                        *score = dot(query, key) * scale;
-                        highest = highest.max(*score);
-                    }
-                    let kept = (maxima[state] - highest).exp();
-                    maxima[state] = highest;
-                    sums[state] *= kept;
-                    if kept < 1.0 {
-                        for v in sum.iter_mut() {
-                            *v *= kept;
-                        }
-                    }
-                    for (score, value) in scores[..seen].iter().zip(value_tile.chunks(head_dim)) {
-                        let weight = (score - highest).exp();
-                        sums[state] += weight;
-                        for (v, x) in sum.iter_mut().zip(value) {
-                            *v += weight * x;
-                        }
-                    }
-                }
-            }
-        }
-        for i in 0..n_queries {
-            for g in 0..group {
-                let total = sums[i * group + g];
-                out[i * stride + offset + g * head_dim..][..head_dim].iter_mut().for_each(|v| *v /= total);
-            }
-        }
+/// Lets the queries see the rows.
+fn look<T: KvValue>(processor: Processor, task: &Look<'_, T>, seen: &mut Seen<'_>) {
+    TILES.with_borrow_mut(|tiles| {
+        let len = TILE * task.heads.head_dim;
+        tiles.keys.resize(len, 0.0);
+        tiles.values.resize(len, 0.0);
+        tiles.scores.resize(TILE, 0.0);
+        look_with(processor, task, tiles, seen);
     });
 }
 
-/// The dot product in eight running sums, which compilers turn into vector code.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a8.zip(b8) {
-        for i in 0..8 {
-            sums[i] += x[i] * y[i];
+for_each_processor! {
+    /// See [`look`].
+    fn look_with<T: KvValue>(task: &Look<'_, T>, tiles: &mut Tiles, seen: &mut Seen<'_>) by look_body
+}
+
+#[inline(always)]
+fn look_body<T: KvValue, const FUSED: bool>(task: &Look<'_, T>, tiles: &mut Tiles, seen: &mut Seen<'_>) {
+    let Look { heads, kv_head, queries, first, kv, rows } = task;
+    let Heads { n_kv_heads, head_dim, .. } = *heads;
+    let (group, width, kv_dim) = (heads.group(), heads.width(), n_kv_heads * head_dim);
+    #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    let Tiles { keys, values, scores } = tiles;
+    for from in rows.clone().step_by(TILE) {
+        let n = TILE.min(rows.end - from);
+        for row in 0..n {
+            let (block, at) = ((from + row) / kv.block_tokens, (from + row) % kv.block_tokens);
+            let place = at * kv_dim + kv_head * head_dim;
+            let place = place..place + head_dim;
+            widen::<T, FUSED>(&kv.keys[block][place.clone()], &mut keys[row * head_dim..(row + 1) * head_dim]);
+            widen::<T, FUSED>(&kv.values[block][place], &mut values[row * head_dim..(row + 1) * head_dim]);
+        }
+        for (i, queries) in queries.chunks_exact(width).enumerate() {
+            let n = (first + i + 1).saturating_sub(from).min(n);
+            if n == 0 {
+                continue;
+            }
+            let (keys, values, scores) = (&keys[..n * head_dim], &values[..n * head_dim], &mut scores[..n]);
+            for g in 0..group {
+                let query = &queries[(kv_head * group + g) * head_dim..][..head_dim];
+                let state = i * group + g;
+                let sum = &mut seen.sums[state * head_dim..][..head_dim];
+                let before = seen.highest[state];
+                score::<FUSED>(query, keys, scale, scores);
+                let highest = highest(before, scores);
+                let kept = exp::<FUSED>(before - highest);
+                seen.highest[state] = highest;
+                seen.totals[state] = seen.totals[state] * kept + to_weights::<FUSED>(scores, highest);
+                if before < highest {
+                    sum.iter_mut().for_each(|v| *v *= kept);
+                }
+                add_weighted::<FUSED>(sum, scores, values);
+            }
         }
     }
-    sums.iter().sum::<f32>() + rest
+}
+
+#[inline(always)]
+fn widen<T: KvValue, const FUSED: bool>(stored: &[T], out: &mut [f32]) {
+    if FUSED {
+        // SAFETY: bodies with `FUSED` are compiled for, and called on, processors with AVX2, FMA and F16C.
+        unsafe { T::widen_avx2(stored, out) }
+    } else {
+        T::widen(stored, out);
+    }
 }

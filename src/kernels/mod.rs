@@ -8,11 +8,14 @@
 pub mod attention;
 mod dot;
 pub mod elementwise;
+pub mod exp;
 pub mod level;
 pub mod matmul;
 pub mod pool;
 pub mod precision;
+pub mod processor;
 pub mod quantize;
+mod tile;
 pub mod weight;
 
 impl From<candle_core::Error> for crate::error::Error {

@@ -1,6 +1,7 @@
 //! Packed weights: a matrix in the file's own blocks, one copy, aligned for the kernels, with its receipt.
 #![expect(unsafe_code, reason = "file bytes are read straight into the blocks that the kernels use")]
 
+use std::any::TypeId;
 use std::fmt;
 
 use candle_core::quantized::k_quants::{
@@ -43,6 +44,11 @@ trait Rows: Send + Sync {
     fn data(&self) -> &[u8];
     fn data_mut(&mut self) -> &mut [u8];
     fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]);
+    /// What activations are rounded to.
+    fn rounded_type(&self) -> TypeId;
+    fn round(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize);
+    /// Some rows, as many as `out` holds, times the one row of activations that was rounded last.
+    fn row_dots(&self, scratch: &Scratch, cols: usize, first_row: usize, out: &mut [f32]);
     fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]);
     fn quantize(&mut self, pool: &Pool, cols: usize, first_row: usize, values: &[f32]);
 }
@@ -68,6 +74,19 @@ where
 
     fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]) {
         matmul::matmul(pool, scratch, &self.0, x, cols, out);
+    }
+
+    fn rounded_type(&self) -> TypeId {
+        TypeId::of::<T::VecDotType>()
+    }
+
+    fn round(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize) {
+        matmul::round::<T>(pool, scratch, x, cols);
+    }
+
+    fn row_dots(&self, scratch: &Scratch, cols: usize, first_row: usize, out: &mut [f32]) {
+        let per_row = cols / T::BLCK_SIZE;
+        matmul::row_dots(scratch, &self.0[first_row * per_row..(first_row + out.len()) * per_row], cols, out);
     }
 
     fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]) {
@@ -192,6 +211,28 @@ impl Weight {
     /// `out[l, rows] = x[l, cols] · selfᵀ`, with the activations rounded as [`precision`] says.
     pub fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], out: &mut [f32]) {
         self.blocks.matmul(pool, scratch, x, self.cols, out);
+    }
+
+    /// The products of the same activations with several matrices of as many columns. Those of a single row are one job, for which it is
+    /// rounded once.
+    pub fn matmul_all<const N: usize>(weights: [&Self; N], pool: &Pool, scratch: &mut Scratch, x: &[f32], out: [&mut [f32]; N]) {
+        let cols = x.len();
+        if weights.iter().any(|weight| weight.cols != cols) {
+            return weights.iter().zip(out).for_each(|(weight, out)| weight.matmul(pool, scratch, x, out));
+        }
+        if !matmul::is_finite(x) {
+            return out.into_iter().for_each(|out| out.fill(f32::NAN));
+        }
+        for (i, weight) in weights.iter().enumerate() {
+            let rounded = |before: &&Self| before.blocks.rounded_type() == weight.blocks.rounded_type();
+            if !weights[..i].iter().any(rounded) {
+                weight.blocks.round(pool, scratch, x, cols);
+            }
+        }
+        let scratch = &*scratch;
+        pool.chunks_of(out, matmul::ROWS_PER_TASK, |i, task, out| {
+            weights[i].blocks.row_dots(scratch, cols, task * matmul::ROWS_PER_TASK, out);
+        });
     }
 
     /// Rows from `first_row` on as F32, as many as `out` holds.

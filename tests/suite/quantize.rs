@@ -23,7 +23,7 @@ fn try_quantize(values: &[f32], dtype: DType, threads: usize) -> Result<Weight> 
     Weight::read_as(&file, &file.tensors[0], dtype, &pool(threads), &Ledger::default(), &mut |_| true)
 }
 
-fn quantize(values: &[f32], dtype: DType) -> Weight {
+pub fn quantize(values: &[f32], dtype: DType) -> Weight {
     try_quantize(values, dtype, 2).unwrap()
 }
 
