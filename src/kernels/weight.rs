@@ -51,7 +51,7 @@ struct Blocks<T>(Vec<T>);
 
 impl<T: PlainBlock> Rows for Blocks<T>
 where
-    T::VecDotType: matmul::Rounded,
+    T::Rounded: matmul::Rounded,
 {
     fn data(&self) -> &[u8] {
         let len = size_of_val(self.0.as_slice());
@@ -241,7 +241,7 @@ fn empty(tensor: &TensorInfo, dtype: DType, elements: usize) -> Result<Box<dyn R
 
 fn zeros<T: PlainBlock>(elements: usize) -> Box<dyn Rows>
 where
-    T::VecDotType: matmul::Rounded,
+    T::Rounded: matmul::Rounded,
 {
     Box::new(Blocks(vec![T::zeros(); elements / T::BLCK_SIZE]))
 }
