@@ -1,11 +1,11 @@
 //! What the AVX2 loops of all families share.
 
 use std::arch::x86_64::{
-    __m128, __m128i, __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_cvtph_ps, _mm_loadl_epi64, _mm256_abs_epi8, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_castps256_ps128, _mm256_castsi256_si128, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_hadd_epi32,
-    _mm256_hadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_permute2x128_si256,
-    _mm256_set1_epi32, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_unpackhi_epi32,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    __m128, __m128i, __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_cvtph_ps, _mm_set_epi16, _mm_set_epi32, _mm_setr_epi8,
+    _mm_shuffle_epi8, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_castps256_ps128, _mm256_castsi256_si128, _mm256_cvtph_ps,
+    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_hadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_sign_epi8,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
 use super::Codes;
@@ -66,8 +66,10 @@ pub fn store_floats(x: __m256) -> [f32; LANES] {
 #[inline]
 #[target_feature(enable = "avx2")]
 pub fn sums(x: [__m256i; STREAMS]) -> __m128i {
-    let both = _mm256_hadd_epi32(_mm256_hadd_epi32(x[0], x[1]), _mm256_hadd_epi32(x[2], x[3]));
-    _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1))
+    let low = _mm256_add_epi32(_mm256_unpacklo_epi32(x[0], x[1]), _mm256_unpackhi_epi32(x[0], x[1]));
+    let high = _mm256_add_epi32(_mm256_unpacklo_epi32(x[2], x[3]), _mm256_unpackhi_epi32(x[2], x[3]));
+    let all = _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
+    _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1))
 }
 
 /// The sums of the eight lanes of each, always added in the same order.
@@ -81,9 +83,19 @@ pub fn float_sums(x: [__m256; STREAMS]) -> __m128 {
 /// Four half-precision numbers, widened.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
-pub fn halves(bits: [u16; STREAMS]) -> __m128 {
-    // SAFETY: a load of the array's 8 bytes.
-    _mm_cvtph_ps(unsafe { _mm_loadl_epi64(bits.as_ptr().cast()) })
+pub fn halves(x: [u16; STREAMS]) -> __m128 {
+    let [a, b, c, d] = x.map(u16::cast_signed);
+    _mm_cvtph_ps(_mm_set_epi16(0, 0, 0, 0, d, c, b, a))
+}
+
+/// Four pairs of half-precision numbers, widened: the first of each, and the second.
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+pub fn half_pairs(x: [[u16; 2]; STREAMS]) -> [__m128; 2] {
+    let [a, b, c, d] = x.map(|[low, high]| (u32::from(low) | u32::from(high) << 16).cast_signed());
+    let by_place = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    let both = _mm256_cvtph_ps(_mm_shuffle_epi8(_mm_set_epi32(d, c, b, a), by_place));
+    [_mm256_castps256_ps128(both), _mm256_extractf128_ps(both, 1)]
 }
 
 /// `Σ w·x` of 32 codes, as sums of two neighbours.

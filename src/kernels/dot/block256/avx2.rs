@@ -1,9 +1,10 @@
 //! The loops for AVX2, as those of the shorter blocks; the parts' scales are multiplied in integers.
 
 use std::arch::x86_64::{
-    __m256i, _mm_add_ps, _mm_cvtepi32_ps, _mm_mul_ps, _mm_set1_ps, _mm_setzero_ps, _mm_storeu_ps, _mm_sub_ps, _mm256_add_epi32,
-    _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_madd_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_sub_epi32, _mm256_sub_ps,
+    __m256i, _mm_add_ps, _mm_cvtepi32_ps, _mm_mul_ps, _mm_set_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_storeu_ps, _mm_sub_ps,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_madd_epi16, _mm256_mul_ps, _mm256_mullo_epi32,
+    _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_sub_epi32, _mm256_sub_ps, _mm256_unpacklo_epi16,
 };
 use std::marker::PhantomData;
 
@@ -12,7 +13,8 @@ use half::f16;
 use super::Block;
 use crate::kernels::dot::Rounded256;
 use crate::kernels::dot::avx2::{
-    LANES, STREAMS, TILE, accumulate, four, halves, load, load_floats, load_ints, load_words, pairs, store_codes, store_floats, sums, turn,
+    LANES, STREAMS, TILE, accumulate, four, half_pairs, halves, load, load_floats, load_ints, load_words, pairs, store_codes, store_floats,
+    sums, turn,
 };
 use crate::kernels::dot::panel::{Panel, rows};
 
@@ -28,13 +30,15 @@ pub fn gemv<B: Block>(w: &[B], x: &[Rounded256], out: &mut [f32]) {
             for r in 0..STREAMS {
                 let w = &rows[r][b];
                 (products[r], offsets[r]) = multiply(w, x);
-                scales[r] = w.scale();
-                min_scales[r] = w.min_scale();
+                (scales[r], min_scales[r]) = (w.scale(), w.min_scale());
             }
-            let scale = _mm_set1_ps(x.scale);
-            sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(halves(scales), scale), _mm_cvtepi32_ps(sums(products))));
+            let (scale, products) = (_mm_set1_ps(x.scale), _mm_cvtepi32_ps(sums(products)));
             if B::OFFSET == 0 {
-                sum = _mm_sub_ps(sum, _mm_mul_ps(_mm_mul_ps(halves(min_scales), scale), _mm_cvtepi32_ps(sums(offsets))));
+                let [scales, min_scales] = half_pairs(std::array::from_fn(|r| [scales[r], min_scales[r]]));
+                sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(scales, scale), products));
+                sum = _mm_sub_ps(sum, _mm_mul_ps(_mm_mul_ps(min_scales, scale), _mm_cvtepi32_ps(sums(offsets))));
+            } else {
+                sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(halves(scales), scale), products));
             }
         }
         let mut values = [0.0; STREAMS];
@@ -48,11 +52,8 @@ pub fn gemv<B: Block>(w: &[B], x: &[Rounded256], out: &mut [f32]) {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn multiply<B: Block>(w: &B, x: &Rounded256) -> (__m256i, __m256i) {
-    let [scales, mins] = w.parts();
-    // Scales of even parts in the lower half, those of odd ones in the upper: the parts of a vector of 32 codes.
-    let by_two =
-        _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
-    let scales = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(load_words(&scales), by_two), 0b11_01_10_00);
+    // SAFETY: this function is compiled for AVX2.
+    let [scales, mins] = unsafe { w.parts_avx2() };
     // SAFETY: this function is compiled for AVX2.
     let codes = unsafe { w.codes_avx2() };
     let x_codes = x.codes.as_chunks::<32>().0;
@@ -63,12 +64,32 @@ fn multiply<B: Block>(w: &B, x: &Rounded256) -> (__m256i, __m256i) {
         let pairs = pairs::<B>(codes[i], load(&x_codes[i]));
         products = _mm256_add_epi32(products, _mm256_madd_epi16(pairs, _mm256_shuffle_epi8(scales, place)));
     }
-    let offsets = _mm256_madd_epi16(load_words(&mins), load_words(&x.sums));
+    let offsets = _mm256_madd_epi16(mins, load_words(&x.sums));
     if B::OFFSET == 0 {
         (products, offsets)
     } else {
         (_mm256_sub_epi32(products, _mm256_mullo_epi32(offsets, _mm256_set1_epi32(B::OFFSET))), offsets)
     }
+}
+
+/// For each 32 weights the scales of both their parts: those of even parts in the lower half, those of odd ones in the upper.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn by_two(scales: __m256i) -> __m256i {
+    let order =
+        _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    _mm256_permute4x64_epi64(_mm256_shuffle_epi8(scales, order), 0b11_01_10_00)
+}
+
+/// As [`super::six_bits`] and `Block::parts_avx2`.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn six_bits(packed: &[u8; 12]) -> [__m256i; 2] {
+    let [scales, mins] = super::six_bit_words(packed);
+    let [a, b, c, d] = [scales[0], scales[1], mins[0], mins[1]].map(u32::cast_signed);
+    let both = _mm256_cvtepu8_epi16(_mm_set_epi32(d, c, b, a));
+    let mins = _mm256_permute4x64_epi64(both, 0b11_11_10_10);
+    [_mm256_permute4x64_epi64(both, 0b01_00_01_00), _mm256_unpacklo_epi16(mins, mins)]
 }
 
 /// A block of each of eight rows, unpacked.

@@ -51,6 +51,13 @@ pub trait Block: Codes + Copy {
     /// The processor must have AVX2.
     #[cfg(target_arch = "x86_64")]
     unsafe fn codes_avx2(&self) -> [__m256i; 8];
+
+    /// For each 32 weights the scales of both their parts, those of even parts in the lower half, and for each 16 the minimum.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn parts_avx2(&self) -> [__m256i; 2];
 }
 
 /// See [`super::RowDot::gemv`].
@@ -106,12 +113,15 @@ fn add<B: Block>(sum: f32, w: &B, codes: &[i8; 256], [scales, mins]: &[[i16; 16]
 
 /// Eight scales and eight minima of 6 bits, packed as `Q4_K` and `Q5_K` have them: four of each in the low bits of the first eight
 /// bytes; the others' low nibbles in the last four, their high bits above the first.
-fn six_bits(packed: &[u8; 12]) -> [[i16; 16]; 2] {
+fn six_bit_words(packed: &[u8; 12]) -> [[u32; 2]; 2] {
     let [a, b, c] = words(packed);
     let high = |x: u32| (x >> 6 & 0x0303_0303) << 4;
-    let scales = [a & 0x3f3f_3f3f, c & 0x0f0f_0f0f | high(a)];
-    let mins = [b & 0x3f3f_3f3f, c >> 4 & 0x0f0f_0f0f | high(b)];
-    [scales, mins].map(|halves| {
+    [[a & 0x3f3f_3f3f, c & 0x0f0f_0f0f | high(a)], [b & 0x3f3f_3f3f, c >> 4 & 0x0f0f_0f0f | high(b)]]
+}
+
+/// The same, for each 16 weights.
+fn six_bits(packed: &[u8; 12]) -> [[i16; 16]; 2] {
+    six_bit_words(packed).map(|halves| {
         let bytes: [[u8; 4]; 2] = halves.map(u32::to_le_bytes);
         std::array::from_fn(|i| i16::from(bytes[i / 8][i / 2 % 4]))
     })

@@ -2,9 +2,12 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srli_epi16,
+    __m256i, _mm_set_epi32, _mm256_and_si256, _mm256_cvtepu8_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16,
 };
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::{Block, words};
 use crate::kernels::dot::Codes;
 #[cfg(target_arch = "x86_64")]
@@ -24,6 +27,15 @@ impl Codes for Q3K {
     const MAX: i32 = 7;
 }
 
+impl Q3K {
+    /// Scales of 6 bits, less 32: the nibbles of the first eight bytes, low ones first, under pairs of bits of the last four.
+    fn six_bits(&self) -> [u32; 4] {
+        let [a, b, high] = words(&self.parts);
+        let scale = |low: u32, i: u32| low & 0x0f0f_0f0f | (high >> (2 * i) & 0x0303_0303) << 4;
+        [scale(a, 0), scale(b, 1), scale(a >> 4, 2), scale(b >> 4, 3)]
+    }
+}
+
 impl Block for Q3K {
     const OFFSET: i32 = 4;
     const PART: usize = 16;
@@ -32,12 +44,9 @@ impl Block for Q3K {
         self.scale
     }
 
-    /// Scales of 6 bits less 32: the nibbles of the first eight bytes, low ones first, under pairs of bits of the last four.
     #[inline]
     fn parts(&self) -> [[i16; 16]; 2] {
-        let [a, b, high] = words(&self.parts);
-        let scale = |low: u32, i: u32| (low & 0x0f0f_0f0f | (high >> (2 * i) & 0x0303_0303) << 4).to_le_bytes();
-        let bytes = [scale(a, 0), scale(b, 1), scale(a >> 4, 2), scale(b >> 4, 3)];
+        let bytes = self.six_bits().map(u32::to_le_bytes);
         [std::array::from_fn(|i| i16::from(bytes[i / 4][i % 4]) - 32); 2]
     }
 
@@ -77,5 +86,13 @@ impl Block for Q3K {
             }
         }
         codes
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
+        let [a, b, c, d] = self.six_bits().map(u32::cast_signed);
+        let parts = _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_set_epi32(d, c, b, a)), _mm256_set1_epi16(32));
+        [avx2::by_two(parts), parts]
     }
 }

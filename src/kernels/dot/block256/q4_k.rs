@@ -3,6 +3,8 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256i, _mm256_and_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_srli_epi16};
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::{Block, six_bits};
 use crate::kernels::dot::Codes;
 #[cfg(target_arch = "x86_64")]
@@ -63,5 +65,11 @@ impl Block for Q4K {
             codes[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low);
         }
         codes
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
+        avx2::six_bits(&self.parts)
     }
 }

@@ -5,6 +5,8 @@ use std::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srli_epi16,
 };
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::{Block, six_bits};
 use crate::kernels::dot::Codes;
 #[cfg(target_arch = "x86_64")]
@@ -80,5 +82,11 @@ impl Block for Q5K {
             codes[i] = _mm256_or_si256(codes[i], _mm256_and_si256(fifths[i], fifth));
         }
         codes
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
+        avx2::six_bits(&self.parts)
     }
 }

@@ -2,10 +2,13 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srli_epi16,
+    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
+    _mm256_slli_epi16, _mm256_srli_epi16,
 };
 
 use super::Block;
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use crate::kernels::dot::Codes;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::dot::avx2::load;
@@ -67,5 +70,13 @@ impl Block for Q6K {
             }
         }
         codes
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
+        // SAFETY: an unaligned load of the array's 16 bytes.
+        let parts = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(self.parts.as_ptr().cast()) });
+        [avx2::by_two(parts), parts]
     }
 }

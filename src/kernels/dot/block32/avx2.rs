@@ -15,7 +15,7 @@ use half::f16;
 use super::Block;
 use crate::kernels::dot::Rounded32;
 use crate::kernels::dot::avx2::{
-    LANES, STREAMS, TILE, accumulate, halves, load, load_floats, pairs, store_codes, store_floats, sums, turn,
+    LANES, STREAMS, TILE, accumulate, half_pairs, halves, load, load_floats, pairs, store_codes, store_floats, sums, turn,
 };
 use crate::kernels::dot::panel::{Panel, rows};
 
@@ -37,18 +37,20 @@ pub fn gemv<B: Block>(w: &[B], x: &[Rounded32], out: &mut [f32]) {
                 // SAFETY: this function is compiled for AVX2.
                 let w_codes = unsafe { w.codes_avx2() };
                 products[r] = _mm256_madd_epi16(pairs::<B>(w_codes, codes), _mm256_set1_epi16(1));
-                scales[r] = w.scale();
-                mins[r] = w.min();
+                (scales[r], mins[r]) = (w.scale(), w.min());
             }
             let mut dots = sums(products);
             if B::OFFSET != 0 {
                 dots = _mm_sub_epi32(dots, _mm_set1_epi32(B::OFFSET * x.sum));
             }
-            let scale = _mm_set1_ps(x.scale);
-            sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(halves(scales), scale), _mm_cvtepi32_ps(dots)));
+            let (scale, dots) = (_mm_set1_ps(x.scale), _mm_cvtepi32_ps(dots));
             if B::MIN {
+                let [scales, mins] = half_pairs(std::array::from_fn(|r| [scales[r], mins[r]]));
+                sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(scales, scale), dots));
                 let x_sum = _mm_cvtepi32_ps(_mm_set1_epi32(x.sum));
-                sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(halves(mins), scale), x_sum));
+                sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(mins, scale), x_sum));
+            } else {
+                sum = _mm_add_ps(sum, _mm_mul_ps(_mm_mul_ps(halves(scales), scale), dots));
             }
         }
         let mut values = [0.0; STREAMS];

@@ -9,11 +9,14 @@ use half::{bf16, f16};
 
 use super::{Float, SUMS};
 use crate::kernels::dot::Columns;
-use crate::kernels::dot::avx2::{STREAMS, float_sums, load_floats};
+use crate::kernels::dot::avx2::{STREAMS, float_sums, load_floats, store_floats};
 use crate::kernels::dot::panel::rows;
 
 /// Rows of activations at a time: with four rows of weights their sums fill twelve of sixteen registers.
 const TILE: usize = 3;
+
+/// Weights that are widened at a time: a quarter of a near cache.
+const WIDENED: usize = 1 << 16;
 
 /// See [`super::gemv`].
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -24,27 +27,46 @@ pub fn gemv<W: Float>(w: &[W], x: &[f32], out: &mut [f32]) {
     }
 }
 
-/// See [`super::gemm`].
+/// See [`super::gemm`]. A few rows of weights are widened once for all activations.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub fn gemm<W: Float>(w: &[W], row: usize, x: &[f32], out: &mut Columns<'_>) {
     let width = out.width();
-    let l = x.len() / row;
-    let mut i = 0;
-    while i < l {
-        let n = (l - i).min(TILE);
-        let x: [&[f32]; TILE] = rows(x, row, i, n);
-        for first in (0..width).step_by(STREAMS) {
-            let count = (width - first).min(STREAMS);
-            let w = rows(w, row, first, count);
-            if n == TILE {
-                write(dots(w, x), out, i, first, count);
-            } else {
-                for n in 0..n {
-                    write(dots(w, [x[n]]), out, i + n, first, count);
+    let step = (WIDENED / row).next_multiple_of(STREAMS).clamp(STREAMS, width.next_multiple_of(STREAMS));
+    let mut widened = vec![0.0; step.min(width) * row];
+    for start in (0..width).step_by(step) {
+        let count = step.min(width - start);
+        let widened = &mut widened[..count * row];
+        widen(&w[start * row..][..count * row], widened);
+        let l = x.len() / row;
+        for i in (0..l).step_by(TILE) {
+            let n = (l - i).min(TILE);
+            let x: [&[f32]; TILE] = rows(x, row, i, n);
+            for first in (0..count).step_by(STREAMS) {
+                let some = (count - first).min(STREAMS);
+                let w = rows(widened, row, first, some);
+                if n == TILE {
+                    write(dots(w, x), out, i, start + first, some);
+                } else {
+                    for n in 0..n {
+                        write(dots(w, [x[n]]), out, i + n, start + first, some);
+                    }
                 }
             }
         }
-        i += n;
+    }
+}
+
+/// Widens all of `w`.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn widen<W: Float>(w: &[W], out: &mut [f32]) {
+    let (w, w_rest) = w.as_chunks::<SUMS>();
+    let (out, out_rest) = out.as_chunks_mut::<SUMS>();
+    for (out, w) in out.iter_mut().zip(w) {
+        // SAFETY: this function is compiled for AVX2 and F16C.
+        *out = store_floats(unsafe { W::widen_avx2(w) });
+    }
+    for (out, w) in out_rest.iter_mut().zip(w_rest) {
+        *out = w.widen();
     }
 }
 
