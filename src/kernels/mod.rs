@@ -1,12 +1,11 @@
 //! The CPU's arithmetic on packed weights: what the engine's fast path is made of.
 //!
 //! Weights stay in the file's blocks ([`weight`]), one copy; a matrix product rounds the activations to 8 bits once and takes
-//! block-wise dot products ([`matmul`]). The dots are candle's for now, but for one of our own, run on our [`pool`], without
-//! candle's packed copies and spinning threads. [`precision`] is the one table of what each type becomes on its way from the disk to
+//! block-wise dot products ([`matmul`], [`dot`]), run on our [`pool`]. [`precision`] is the one table of what each type becomes on its way from the disk to
 //! the sum; a [`level`] says what tensors become that are quantized anew while loading.
 
 pub mod attention;
-mod dot;
+pub mod dot;
 pub mod elementwise;
 pub mod exp;
 pub mod level;

@@ -33,8 +33,8 @@ const fn row(storage: &'static str, compute: &'static str, accumulate: &'static 
 pub const fn of_matrix(dtype: DType) -> Option<Precision> {
     Some(match dtype {
         DType::F32 => row("F32", "F32", "F32", "dot f32"),
-        DType::F16 => row("F16", "F16", "F32", "dot f16"),
-        DType::BF16 => row("BF16", "BF16", "F32", "dot bf16"),
+        DType::F16 => row("F16", "F32", "F32", "dot f16 × f32"),
+        DType::BF16 => row("BF16", "F32", "F32", "dot bf16 × f32"),
         DType::Q4_0 => row("Q4_0", "Q8_0", "I32 per block, F32", "dot q4_0 × q8_0"),
         DType::Q4_1 => row("Q4_1", "Q8_1", "I32 per block, F32", "dot q4_1 × q8_1"),
         DType::Q5_0 => row("Q5_0", "Q8_0", "I32 per block, F32", "dot q5_0 × q8_0"),

@@ -57,7 +57,7 @@ struct Blocks<T>(Vec<T>);
 
 impl<T: PlainBlock> Rows for Blocks<T>
 where
-    T::VecDotType: matmul::Rounded,
+    T::Rounded: matmul::Rounded,
 {
     fn data(&self) -> &[u8] {
         let len = size_of_val(self.0.as_slice());
@@ -77,7 +77,7 @@ where
     }
 
     fn rounded_type(&self) -> TypeId {
-        TypeId::of::<T::VecDotType>()
+        TypeId::of::<T::Rounded>()
     }
 
     fn round(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize) {
@@ -86,7 +86,7 @@ where
 
     fn row_dots(&self, scratch: &Scratch, cols: usize, first_row: usize, out: &mut [f32]) {
         let per_row = cols / T::BLCK_SIZE;
-        matmul::row_dots(scratch, &self.0[first_row * per_row..(first_row + out.len()) * per_row], cols, out);
+        matmul::row_dots(scratch, &self.0[first_row * per_row..(first_row + out.len()) * per_row], out);
     }
 
     fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]) {
@@ -220,9 +220,6 @@ impl Weight {
         if weights.iter().any(|weight| weight.cols != cols) {
             return weights.iter().zip(out).for_each(|(weight, out)| weight.matmul(pool, scratch, x, out));
         }
-        if !matmul::is_finite(x) {
-            return out.into_iter().for_each(|out| out.fill(f32::NAN));
-        }
         for (i, weight) in weights.iter().enumerate() {
             let rounded = |before: &&Self| before.blocks.rounded_type() == weight.blocks.rounded_type();
             if !weights[..i].iter().any(rounded) {
@@ -282,7 +279,7 @@ fn empty(tensor: &TensorInfo, dtype: DType, elements: usize) -> Result<Box<dyn R
 
 fn zeros<T: PlainBlock>(elements: usize) -> Box<dyn Rows>
 where
-    T::VecDotType: matmul::Rounded,
+    T::Rounded: matmul::Rounded,
 {
     Box::new(Blocks(vec![T::zeros(); elements / T::BLCK_SIZE]))
 }
