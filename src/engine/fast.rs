@@ -8,7 +8,7 @@ use super::cache::{KvCache, LayerView};
 use super::compute::{Compute, Linear};
 use super::rope::Rotation;
 use crate::error::Result;
-use crate::kernels::attention::{Heads, attend};
+use crate::kernels::attention::{self, Heads, attend};
 use crate::kernels::elementwise;
 use crate::kernels::matmul::Scratch;
 use crate::kernels::pool::Pool;
@@ -22,13 +22,20 @@ pub struct Fast {
     pool: Arc<Pool>,
     arena: Arena,
     scratch: Scratch,
+    attention: attention::Scratch,
 }
 
 impl Fast {
     /// The arithmetic on this pool.
     #[must_use]
     pub fn new(pool: Arc<Pool>) -> Self {
-        Self { processor: Processor::best(), pool, arena: Arena::default(), scratch: Scratch::default() }
+        Self {
+            processor: Processor::best(),
+            pool,
+            arena: Arena::default(),
+            scratch: Scratch::default(),
+            attention: attention::Scratch::default(),
+        }
     }
 }
 
@@ -75,8 +82,8 @@ impl Compute for Fast {
         cache.write(layer, k, v);
         let mut out = self.arena.buffer(q.l(), q.width());
         match cache.layer(layer) {
-            LayerView::F16(kv) => attend(self.processor, &self.pool, heads, q, &kv, start, &mut out),
-            LayerView::F32(kv) => attend(self.processor, &self.pool, heads, q, &kv, start, &mut out),
+            LayerView::F16(kv) => attend(&self.pool, &mut self.attention, heads, q, &kv, start, &mut out),
+            LayerView::F32(kv) => attend(&self.pool, &mut self.attention, heads, q, &kv, start, &mut out),
         }
         Ok(out)
     }

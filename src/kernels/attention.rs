@@ -5,8 +5,8 @@
 #![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
 #![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 
-use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -141,65 +141,99 @@ struct Look<'a, T> {
     rows: Range<usize>,
 }
 
-/// Some rows of one key head, widened, and their scores for one query.
+/// What one task works in: some rows of one key head, widened, their scores for one query, and what its queries have seen.
+#[derive(Debug, Default)]
 struct Tiles {
     keys: Vec<f32>,
     values: Vec<f32>,
     scores: Vec<f32>,
+    seen: Vec<f32>,
 }
 
-thread_local! {
-    static TILES: RefCell<Tiles> = const { RefCell::new(Tiles { keys: Vec::new(), values: Vec::new(), scores: Vec::new() }) };
-    static SEEN: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    static STRETCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+/// Buffers that are kept from one call to the next, and the instructions to use.
+#[derive(Debug)]
+pub struct Scratch {
+    processor: Processor,
+    /// Those that no task works in.
+    tiles: Mutex<Vec<Tiles>>,
+    stretches: Vec<f32>,
+}
+
+impl Scratch {
+    /// With these instructions, which must be among [`Processor::here`].
+    #[must_use]
+    pub fn on(processor: Processor) -> Self {
+        let processor = if Processor::here().contains(&processor) { processor } else { Processor::Portable };
+        Self { processor, tiles: Mutex::default(), stretches: Vec::new() }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::on(Processor::best())
+    }
+}
+
+/// Does `work` with tiles for heads of this size.
+fn with_tiles(free: &Mutex<Vec<Tiles>>, head_dim: usize, work: impl FnOnce(&mut Tiles)) {
+    let free = || free.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tiles = free().pop().unwrap_or_default();
+    tiles.keys.resize(TILE * head_dim, 0.0);
+    tiles.values.resize(TILE * head_dim, 0.0);
+    tiles.scores.resize(TILE, 0.0);
+    work(&mut tiles);
+    free().push(tiles);
 }
 
 /// `out[l, n_heads · head_dim]` from queries of the same shape, the first of which stands at position `start`; position `p` sees the
 /// cache rows `0..=p`.
-pub fn attend<T: KvValue>(processor: Processor, pool: &Pool, heads: Heads, q: &[f32], kv: &KvView<'_, T>, start: usize, out: &mut [f32]) {
+pub fn attend<T: KvValue>(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f32], kv: &KvView<'_, T>, start: usize, out: &mut [f32]) {
     let (width, group, head_dim) = (heads.width(), heads.group(), heads.head_dim);
     if out.len() == width {
-        return STRETCHES.with_borrow_mut(|stretches| attend_one(processor, pool, heads, q, kv, start, stretches, out));
+        return attend_one(pool, scratch, heads, q, kv, start, out);
     }
     pool.chunks(out, QUERIES_PER_TASK * width, |task, part| {
         let first = task * QUERIES_PER_TASK;
         let queries = &q[first * width..first * width + part.len()];
         let l = part.len() / width;
-        SEEN.with_borrow_mut(|buffer| {
+        with_tiles(&scratch.tiles, head_dim, |tiles| {
+            let mut buffer = std::mem::take(&mut tiles.seen);
             buffer.resize(l * group * Seen::len(head_dim), 0.0);
             for kv_head in 0..heads.n_kv_heads {
-                let mut seen = Seen::nothing(l * group, head_dim, buffer);
-                look(processor, &Look { heads, kv_head, queries, first: start + first, kv, rows: 0..start + first + l }, &mut seen);
+                let mut seen = Seen::nothing(l * group, head_dim, &mut buffer);
+                let task = Look { heads, kv_head, queries, first: start + first, kv, rows: 0..start + first + l };
+                look(scratch.processor, &task, tiles, &mut seen);
                 for (i, (sum, total)) in seen.sums.chunks(head_dim).zip(&*seen.totals).enumerate() {
                     let place = i / group * width + (kv_head * group + i % group) * head_dim;
                     part[place..place + head_dim].iter_mut().zip(sum).for_each(|(v, s)| *v = s / total);
                 }
             }
+            tiles.seen = buffer;
         });
     });
 }
 
 /// A single query: every task is a key head and a stretch of the cache.
-#[expect(clippy::too_many_arguments, reason = "those of `attend`, and a buffer")]
 fn attend_one<T: KvValue>(
-    processor: Processor,
     pool: &Pool,
+    scratch: &mut Scratch,
     heads: Heads,
     q: &[f32],
     kv: &KvView<'_, T>,
     position: usize,
-    stretches: &mut Vec<f32>,
     out: &mut [f32],
 ) {
     let (group, head_dim) = (heads.group(), heads.head_dim);
     let rows = position + 1;
     let n_stretches = rows.div_ceil(STRETCH);
     let len = group * Seen::len(head_dim);
+    let Scratch { processor, tiles, stretches } = scratch;
     stretches.resize(heads.n_kv_heads * n_stretches * len, 0.0);
     pool.chunks(stretches, len, |task, buffer| {
         let (kv_head, from) = (task / n_stretches, task % n_stretches * STRETCH);
         let mut seen = Seen::nothing(group, head_dim, buffer);
-        look(processor, &Look { heads, kv_head, queries: q, first: position, kv, rows: from..rows.min(from + STRETCH) }, &mut seen);
+        let task = Look { heads, kv_head, queries: q, first: position, kv, rows: from..rows.min(from + STRETCH) };
+        with_tiles(tiles, head_dim, |tiles| look(*processor, &task, tiles, &mut seen));
     });
     for (head, out) in out.chunks_mut(head_dim).enumerate() {
         let (kv_head, g) = (head / group, head % group);
@@ -220,20 +254,9 @@ fn attend_one<T: KvValue>(
     }
 }
 
-/// Lets the queries see the rows.
-fn look<T: KvValue>(processor: Processor, task: &Look<'_, T>, seen: &mut Seen<'_>) {
-    TILES.with_borrow_mut(|tiles| {
-        let len = TILE * task.heads.head_dim;
-        tiles.keys.resize(len, 0.0);
-        tiles.values.resize(len, 0.0);
-        tiles.scores.resize(TILE, 0.0);
-        look_with(processor, task, tiles, seen);
-    });
-}
-
 for_each_processor! {
-    /// See [`look`].
-    fn look_with<T: KvValue>(task: &Look<'_, T>, tiles: &mut Tiles, seen: &mut Seen<'_>) by look_body
+    /// Lets the queries see the rows.
+    fn look<T: KvValue>(task: &Look<'_, T>, tiles: &mut Tiles, seen: &mut Seen<'_>) by look_body
 }
 
 #[inline(always)]
@@ -243,15 +266,17 @@ fn look_body<T: KvValue, const FUSED: bool>(task: &Look<'_, T>, tiles: &mut Tile
     let (group, width, kv_dim) = (heads.group(), heads.width(), n_kv_heads * head_dim);
     #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
     let scale = 1.0 / (head_dim as f32).sqrt();
-    let Tiles { keys, values, scores } = tiles;
+    let Tiles { keys, values, scores, .. } = tiles;
     for from in rows.clone().step_by(TILE) {
         let n = TILE.min(rows.end - from);
-        for row in 0..n {
+        let mut row = 0;
+        while row < n {
             let (block, at) = ((from + row) / kv.block_tokens, (from + row) % kv.block_tokens);
-            let place = at * kv_dim + kv_head * head_dim;
-            let place = place..place + head_dim;
-            widen::<T, FUSED>(&kv.keys[block][place.clone()], &mut keys[row * head_dim..(row + 1) * head_dim]);
-            widen::<T, FUSED>(&kv.values[block][place], &mut values[row * head_dim..(row + 1) * head_dim]);
+            let run = (n - row).min(kv.block_tokens - at);
+            let (place, here) = (at * kv_dim..(at + run) * kv_dim, row * head_dim..(row + run) * head_dim);
+            widen_head::<T, FUSED>(&kv.keys[block][place.clone()], kv_dim, kv_head * head_dim, head_dim, &mut keys[here.clone()]);
+            widen_head::<T, FUSED>(&kv.values[block][place], kv_dim, kv_head * head_dim, head_dim, &mut values[here]);
+            row += run;
         }
         for (i, queries) in queries.chunks_exact(width).enumerate() {
             let n = (first + i + 1).saturating_sub(from).min(n);
@@ -278,12 +303,16 @@ fn look_body<T: KvValue, const FUSED: bool>(task: &Look<'_, T>, tiles: &mut Tile
     }
 }
 
+/// Widens what rows `kv_dim` apart have of one head, which begins at `offset` in them.
 #[inline(always)]
-fn widen<T: KvValue, const FUSED: bool>(stored: &[T], out: &mut [f32]) {
-    if FUSED {
-        // SAFETY: bodies with `FUSED` are compiled for, and called on, processors with AVX2, FMA and F16C.
-        unsafe { T::widen_avx2(stored, out) }
-    } else {
-        T::widen(stored, out);
+fn widen_head<T: KvValue, const FUSED: bool>(rows: &[T], kv_dim: usize, offset: usize, head_dim: usize, out: &mut [f32]) {
+    for (row, out) in rows.chunks_exact(kv_dim).zip(out.chunks_exact_mut(head_dim)) {
+        let stored = &row[offset..offset + head_dim];
+        if FUSED {
+            // SAFETY: bodies with `FUSED` are compiled for, and called on, processors with AVX2, FMA and F16C.
+            unsafe { T::widen_avx2(stored, out) }
+        } else {
+            T::widen(stored, out);
+        }
     }
 }

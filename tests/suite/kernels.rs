@@ -2,7 +2,7 @@
 
 use half::f16;
 use ponder::file::DType;
-use ponder::kernels::attention::{Heads, KvValue, KvView, attend};
+use ponder::kernels::attention::{self, Heads, KvValue, KvView, attend};
 use ponder::kernels::elementwise::{Pairing, rms_norm, rotate, silu_mul};
 use ponder::kernels::exp::exp;
 use ponder::kernels::matmul::Scratch;
@@ -238,7 +238,7 @@ fn attention_is_right<T: KvValue>(heads: Heads, start: usize, l: usize, scale: f
     for processor in Processor::here() {
         for threads in [1, 3] {
             let mut found = vec![f32::NAN; q.len()];
-            attend(processor, &Pool::new(threads).unwrap(), heads, &q, &cache.view(), start, &mut found);
+            attend(&Pool::new(threads).unwrap(), &mut attention::Scratch::on(processor), heads, &q, &cache.view(), start, &mut found);
             for (found, truth) in found.iter().zip(&truth) {
                 let off = (f64::from(*found) - truth).abs() / highest;
                 assert!(off < 1e-5, "{processor:?}, {heads:?} at {start}, {l} queries: {off:e} off");
@@ -280,7 +280,7 @@ fn attention_of_what_is_no_number_is_none() {
         q[5] = f32::NAN;
         for processor in Processor::here() {
             let mut found = vec![0.0; q.len()];
-            attend(processor, &pool, heads, &q, &cache.view(), start, &mut found);
+            attend(&pool, &mut attention::Scratch::on(processor), heads, &q, &cache.view(), start, &mut found);
             assert!(found[..16].iter().all(|v| v.is_nan()), "a query");
             assert!(found[16..].iter().all(|v| v.is_finite()), "another one's");
         }
@@ -289,7 +289,7 @@ fn attention_of_what_is_no_number_is_none() {
             cache.keys[0][place] = f32::NAN;
             for processor in Processor::here() {
                 let mut found = vec![0.0; q.len()];
-                attend(processor, &pool, heads, &q, &cache.view(), start, &mut found);
+                attend(&pool, &mut attention::Scratch::on(processor), heads, &q, &cache.view(), start, &mut found);
                 assert!(found.iter().all(|v| v.is_nan()), "a key");
             }
             cache.keys[0][place] = 0.0;
