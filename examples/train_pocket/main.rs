@@ -1,7 +1,7 @@
 //! Trains Pocket, the small model that is built into the program.
 //!
 //! `cargo run --release --example train_pocket` learns the tokens, trains, and writes `pocket.gguf` into its folder; started again, it
-//! goes on where it was. Ctrl-C stops it after the step in work. On a processor with AVX-512, `--features avx512` is faster.
+//! goes on where it was. Ctrl-C stops it after the step in work.
 //!
 //! [`model`] is the forward pass, of [`ops`] and [`heads`] whose derivatives are written out over [`arithmetic`]; [`data`] packs what
 //! [`tokenizer`] makes of the corpus; [`trainer`] is one step on several threads, [`optimizer`] its end; [`checkpoint`] and [`export`]

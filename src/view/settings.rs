@@ -14,6 +14,7 @@ use crate::units::{grouped, percent};
 /// What the app is made of, and under which terms.
 const LICENCES: &[(&str, &str)] = &[
     ("Ponder", "MIT or Apache-2.0"),
+    ("Pocket, the built-in model", "MIT or Apache-2.0"),
     ("Inter, JetBrains Mono", "SIL Open Font License 1.1"),
     ("Lucide icons", "ISC"),
     ("candle, egui, tokenizers and other crates", "MIT or Apache-2.0, each as its package says"),

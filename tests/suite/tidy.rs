@@ -234,7 +234,7 @@ fn what_belongs_to_a_place_stands_there_only() {
 #[test]
 fn every_file_says_what_it_is_for_and_is_short() {
     let mut wrong = Vec::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "examples"] {
         for (name, text) in sources(folder) {
             let lines = text.lines().count();
             if !text.starts_with("//! ") {
@@ -251,7 +251,7 @@ fn every_file_says_what_it_is_for_and_is_short() {
 #[test]
 fn no_path_of_somebodys_machine_is_in_the_repository() {
     let homes = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/"), concat!("C:", "\\Users")];
-    let mut files: Vec<(String, String)> = ["src", "tests"].into_iter().flat_map(sources).collect();
+    let mut files: Vec<(String, String)> = ["src", "tests", "examples"].into_iter().flat_map(sources).collect();
     for name in ["Cargo.toml", "README.md", ".clippy.toml", "rustfmt.toml", ".ci/run"] {
         files.extend(std::fs::read_to_string(root().join(name)).map(|text| (name.to_owned(), text)));
     }
