@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use ponder::engine::session::{Input, Session};
 use ponder::engine::template::{Message, Role};
 use ponder::error::{Error, Result};
+use ponder::inspect::Model;
 use ponder::kernels::level::Level;
 use ponder::lab::answers::{Answers, Count, Tally, ask};
 use ponder::pocket;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::cli::{Shell, has, text};
 use crate::support::gguf_writer::ggml;
-use crate::support::loaded::{FAST, tiny};
+use crate::support::loaded::{FAST, load_model, tiny};
 use crate::support::tiny_llama::TinyLlama;
 
 fn finish(count: &mut Count, answer: &mut dyn FnMut(&str) -> Result<String>) -> Answers {
@@ -205,4 +206,12 @@ fn every_command_that_runs_a_model_can_quantize_it() {
     assert!((ppl(&["--to", "q2_k"]) / ppl(&[]) - 1.0).abs() > 1e-2);
     let logits = |more: &[&str]| shell.json(&[&["logits", "tiny.gguf", "--tokens", "1,2,3"], more].concat());
     assert_ne!(logits(&["--to", "q3_k"]), logits(&[]));
+}
+
+/// What the built-in model's card promises.
+#[test]
+fn pocket_answers_nine_of_ten_held_out_questions_rightly() {
+    let mut loaded = load_model(Model::read(pocket::open().unwrap()), FAST);
+    let answers = finish(&mut Count::new(pocket::held_out(1000, 1)), &mut |question| ask(&mut loaded.session, question, &|| true));
+    assert!(answers.total.right >= 900, "{:?}: {:?}", answers.total, answers.by_kind);
 }

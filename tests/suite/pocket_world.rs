@@ -138,7 +138,7 @@ fn amounts_are_read_as_they_are_written() {
 fn the_corpus_is_the_one_that_pocket_was_trained_on() {
     let bytes = (0..1000).flat_map(texts).flat_map(|(kind, text)| kind.bytes().chain(text.into_bytes()).collect::<Vec<_>>());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    assert_eq!(format!("{hash:016x}"), "7794b797ba4e21dd");
+    assert_eq!(format!("{hash:016x}"), "c0ebaa1712984e0d");
 }
 
 #[test]

@@ -24,8 +24,8 @@ use candle_core::quantized::k_quants::{
 };
 use half::{bf16, f16};
 
-pub use columns::{Columns, Matrix};
 pub use super::processor::Processor;
+pub use columns::{Columns, Matrix};
 pub use rounded::{Activation, Rounded32, Rounded256};
 
 /// A weight type whose rows can be multiplied.
