@@ -13,10 +13,10 @@ pub fn svg(csv: &str) -> Option<String> {
     if rows.len() < 2 {
         return None;
     }
-    let most = rows.iter().map(|(_, loss)| *loss).fold(f64::MIN, f64::max);
-    let least = rows.iter().map(|(_, loss)| *loss).fold(f64::MAX, f64::min);
+    let highest = rows.iter().map(|(_, loss)| *loss).fold(f64::MIN, f64::max);
+    let lowest = rows.iter().map(|(_, loss)| *loss).fold(f64::MAX, f64::min);
     let x = |tokens: f64| MARGIN + (SIZE.0 - 1.5 * MARGIN) * ((tokens / first.0).ln() / (last.0 / first.0).ln());
-    let y = |loss: f64| MARGIN / 2.0 + (SIZE.1 - 1.5 * MARGIN) * ((most / loss).ln() / (most / least).ln());
+    let y = |loss: f64| MARGIN / 2.0 + (SIZE.1 - 1.5 * MARGIN) * ((highest / loss).ln() / (highest / lowest).ln());
     let points: String = rows.iter().fold(String::new(), |mut points, &(tokens, loss)| {
         let _ = write!(points, "{:.1},{:.1} ", x(tokens), y(loss));
         points
@@ -28,7 +28,7 @@ pub fn svg(csv: &str) -> Option<String> {
             r##"<text x="{x:.0}" y="{y:.0}" text-anchor="{anchor}" font-family="sans-serif" font-size="12" fill="#888">{text}</text>"##
         );
     };
-    for loss in [most, (most * least).sqrt(), least] {
+    for loss in [highest, (highest * lowest).sqrt(), lowest] {
         label(MARGIN - 6.0, y(loss) + 4.0, "end", format!("{loss:.2}"));
     }
     for (tokens, anchor) in [(first.0, "start"), ((first.0 * last.0).sqrt(), "middle"), (last.0, "end")] {

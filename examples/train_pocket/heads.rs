@@ -28,9 +28,9 @@ impl Angles {
         let angles = &self.cos_sin[position * self.pairs..][..self.pairs];
         let sign = if back { -1.0 } else { 1.0 };
         for ((from, to), &(cos, sin)) in from.chunks_exact(2).zip(to.chunks_exact_mut(2)).zip(angles) {
-            let sin = sin * sign;
-            to[0] = from[0] * cos - from[1] * sin;
-            to[1] = from[0] * sin + from[1] * cos;
+            let turned = sin * sign;
+            to[0] = from[0] * cos - from[1] * turned;
+            to[1] = from[0] * turned + from[1] * cos;
         }
     }
 }

@@ -170,7 +170,9 @@ impl CustomOp1 for CausalSoftmax {
                 *out = exp(score * self.scale - highest);
             }
             let inverse = 1.0 / super::arithmetic::sum(out);
-            out.iter_mut().for_each(|p| *p *= inverse);
+            for p in out.iter_mut() {
+                *p *= inverse;
+            }
         }
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -241,7 +243,9 @@ impl CustomOp1 for CrossEntropy {
                 *out = exp(logit - top);
             }
             let factor = grad * weight / super::arithmetic::sum(out);
-            out.iter_mut().for_each(|p| *p *= factor);
+            for p in out.iter_mut() {
+                *p *= factor;
+            }
             out[target] -= grad * weight;
         }
         Ok(Some(tensor(out, logits)?))

@@ -87,7 +87,9 @@ fn muon(weights: &[f32], var: &Var, mut grad: Vec<f32>, memory: &mut Memory, rat
 /// The matrix with its singular values brought near one.
 fn orthogonal(mut values: Vec<f32>, rows: usize, cols: usize) -> Result<Tensor> {
     let inverse = 1.0 / (dot(&values, &values).sqrt() + 1e-7);
-    values.iter_mut().for_each(|value| *value *= inverse);
+    for value in &mut values {
+        *value *= inverse;
+    }
     let x = Tensor::from_vec(values, (rows, cols), &Device::Cpu)?;
     let mut x = if rows > cols { x.t()?.contiguous()? } else { x };
     let (a, b, c) = NEWTON_SCHULZ;
@@ -103,7 +105,9 @@ fn orthogonal(mut values: Vec<f32>, rows: usize, cols: usize) -> Result<Tensor> 
 pub fn clip(grads: &mut [&mut Vec<f32>]) -> f32 {
     let norm = grads.iter().map(|grad| dot(grad, grad)).sum::<f32>().sqrt();
     if norm > 1.0 {
-        grads.iter_mut().for_each(|grad| grad.iter_mut().for_each(|g| *g /= norm));
+        for g in grads.iter_mut().flat_map(|grad| grad.iter_mut()) {
+            *g /= norm;
+        }
     }
     norm
 }

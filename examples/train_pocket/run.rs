@@ -13,8 +13,8 @@ use super::{Args, Result, curve, export};
 
 /// Steps between two reports.
 const REPORT: u64 = 20;
-const CHECKPOINT: Duration = Duration::from_secs(120);
-const EXPORT: Duration = Duration::from_secs(300);
+const CHECKPOINT: Duration = Duration::from_mins(2);
+const EXPORT: Duration = Duration::from_mins(5);
 const SEED: u64 = 1;
 
 /// Whether a step is among the last 12 %.
@@ -85,7 +85,7 @@ fn train(args: &Args, folder: &Folder, trainer: &mut Trainer, feed: &mut Feed, p
         progress.milliseconds = before + milliseconds(started.elapsed());
         losses += f64::from(loss);
         tokens += read;
-        if progress.step % REPORT == 0 {
+        if progress.step.is_multiple_of(REPORT) {
             let seconds = window.elapsed().as_secs_f64();
             let steps = (progress.step - first) as f64;
             let (speed, mean) = (tokens as f64 / seconds, losses / steps);

@@ -1,7 +1,5 @@
 //! Every written-out derivative against candle's own of the same function composed of its operations.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::sync::Arc;
 
 use candle_core::{D, Device, Tensor, Var};

@@ -79,7 +79,9 @@ fn learn(counts: &BTreeMap<Vec<u8>, u64>) -> Vec<Pair> {
             }
         }
         let Some((best, _)) = pairs.into_iter().max_by_key(|&(pair, count)| (count, std::cmp::Reverse(pair))) else { break };
-        words.iter_mut().for_each(|(tokens, _)| merge(tokens, best, id));
+        for (tokens, _) in &mut words {
+            merge(tokens, best, id);
+        }
         words.retain(|(tokens, _)| tokens.len() > 1);
         merges.push(best);
     }

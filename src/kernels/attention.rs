@@ -250,7 +250,9 @@ fn attend_one<T: KvValue>(
                 *v += kept * s;
             }
         }
-        out.iter_mut().for_each(|v| *v /= total);
+        for v in out.iter_mut() {
+            *v /= total;
+        }
     }
 }
 
@@ -295,7 +297,9 @@ fn look_body<T: KvValue, const FUSED: bool>(task: &Look<'_, T>, tiles: &mut Tile
                 seen.highest[state] = highest;
                 seen.totals[state] = seen.totals[state] * kept + to_weights::<FUSED>(scores, highest);
                 if before < highest {
-                    sum.iter_mut().for_each(|v| *v *= kept);
+                    for v in sum.iter_mut() {
+                        *v *= kept;
+                    }
                 }
                 add_weighted::<FUSED>(sum, scores, values);
             }

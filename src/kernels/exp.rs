@@ -6,6 +6,7 @@ use super::processor::multiply_add;
 /// 1.5 · 2²³: what is added to a small number to round it, the sum's last bit being worth 1.
 const ROUNDER: f32 = 12_582_912.0;
 /// 355/512: the first bits of ln 2, few enough that a product with an exponent is exact.
+#[expect(clippy::excessive_precision, reason = "written in full, because it is exact")]
 const LN_2_HIGH: f32 = 0.693_359_375;
 /// ln 2 less those.
 const LN_2_LOW: f32 = -2.121_944_4e-4;

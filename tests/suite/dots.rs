@@ -1,5 +1,6 @@
 //! The dot products of the fast path: each type against sums in F64, on blocks that are ordinary and extreme; and that a value depends
 //! on nothing but its two rows.
+#![expect(clippy::float_cmp, reason = "what is exact is compared exactly")]
 
 use ponder::file::ModelFile;
 use ponder::kernels::dot::{Activation as _, Processor, Rounded32, Rounded256};

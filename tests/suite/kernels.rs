@@ -1,4 +1,5 @@
 //! The kernels beside the products, on each instruction set that is here, against the definitions in F64.
+#![expect(clippy::float_cmp, reason = "what is exact is compared exactly")]
 
 use half::f16;
 use ponder::file::DType;

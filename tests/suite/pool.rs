@@ -192,12 +192,12 @@ fn several_threads_may_use_it_at_once() {
                         let throws = || {
                             pool.each(20, |i| {
                                 if i == 11 {
-                                    resume_unwind(Box::new(thread))
+                                    resume_unwind(Box::new(thread));
                                 }
-                            })
+                            });
                         };
-                        let thrown = catch_unwind(AssertUnwindSafe(throws)).unwrap_err();
-                        assert_eq!(*thrown.downcast::<usize>().unwrap(), thread, "each gets its own panic");
+                        let payload = catch_unwind(AssertUnwindSafe(throws)).unwrap_err();
+                        assert_eq!(*payload.downcast::<usize>().unwrap(), thread, "each gets its own panic");
                     }
                 }
             });
@@ -239,7 +239,7 @@ fn states(name: &str) -> Vec<char> {
 fn threads_without_work_sleep() {
     let pool = Pool::new(38).unwrap();
     assert_eq!(squares(&pool, 1000, 3), expected(1000));
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while states("compute 37") != ['S'] {
         assert!(Instant::now() < patience, "the last of the threads is {:?}", states("compute 37"));
         thread::sleep(Duration::from_millis(5));

@@ -163,8 +163,8 @@ pub unsafe fn four<T>(codes: *const T, group: usize) -> __m256i {
 pub unsafe fn accumulate<C: Codes, const N: usize>(sums: &mut [__m256i; N], w: &[[u8; 32]], x: [*const i8; N], factor: __m256i) {
     let together = match C::MAX {
         ..=15 => 8,
-        ..=31 => 4,
-        ..=63 => 2,
+        16..=31 => 4,
+        32..=63 => 2,
         _ => 1,
     };
     for (i, w) in w.chunks(together).enumerate() {

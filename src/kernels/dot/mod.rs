@@ -8,6 +8,10 @@
 //! A family of types ([`block32`], [`block256`], [`float`]) is a trait that says how one block becomes codes, a loop for each
 //! instruction set, and a few lines for each type. A further instruction set is a file in each family and a line in [`Processor`].
 #![expect(unsafe_code, reason = "vector instructions, and candle's blocks read field by field")]
+#![expect(clippy::cast_ptr_alignment, reason = "the loads are the unaligned ones")]
+#![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays")]
+#![expect(clippy::missing_panics_doc, reason = "slices of the wrong length are mistakes of the program")]
+#![expect(clippy::struct_field_names, reason = "a block's scale of scales is called so")]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -60,7 +60,7 @@ fn multiply<B: Block>(w: &B, x: &Rounded256) -> (__m256i, __m256i) {
     let mut products = _mm256_setzero_si256();
     for i in 0..8 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most 15")]
-        let place = _mm256_set1_epi16((2 * i | (2 * i + 1) << 8) as i16);
+        let place = _mm256_set1_epi16(((2 * i) | ((2 * i + 1) << 8)) as i16);
         let pairs = pairs::<B>(codes[i], load(&x_codes[i]));
         products = _mm256_add_epi32(products, _mm256_madd_epi16(pairs, _mm256_shuffle_epi8(scales, place)));
     }
