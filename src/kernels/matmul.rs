@@ -99,8 +99,7 @@ where
         }
     } else {
         let matrix = Matrix::new(out, n);
-        let mut tasks = vec![(); n.div_ceil(ROWS_PER_TASK)];
-        pool.chunks(&mut tasks, 1, |task, _| {
+        pool.each(n.div_ceil(ROWS_PER_TASK), |task| {
             let first = task * ROWS_PER_TASK;
             let width = ROWS_PER_TASK.min(n - first);
             // SAFETY: each task has columns of its own.
