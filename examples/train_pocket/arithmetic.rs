@@ -1,4 +1,6 @@
-//! Loops that the compiler turns into vector instructions: sums in eight lanes, and an exponential without a call.
+//! Loops that the compiler turns into vector instructions: sums in eight lanes, and the kernels' exponential.
+
+use ponder::kernels;
 
 /// `Σ a·b`, in eight partial sums.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -26,22 +28,10 @@ pub fn sum(a: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// `eˣ` to about one part in ten million: `2ᵏ` by the exponent's bits, the rest by the polynomial of the Cephes library.
+/// `eˣ`, as the program's own kernels have it.
 #[inline]
 pub fn exp(x: f32) -> f32 {
-    /// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    let x = x.clamp(-87.0, 88.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let k = shifted - ROUND;
-    let r = x - k * 0.693_359_4 + k * 2.121_944_4e-4;
-    let p = 1.987_569_1e-4 * r + 1.398_2e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let bits = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
-    (p * r * r + r + 1.0) * f32::from_bits(bits)
+    kernels::exp::exp::<false>(x)
 }
 
 /// `1 / (1 + e⁻ˣ)`.

@@ -228,7 +228,7 @@ fn activations(spec: &ModelSpec, choice: Choice) -> Bytes {
     let rows = l * (4 * d + 2 * q + 2 * kv + 2 * ff) + l * spec.rope_dim as u64;
     let values = match choice.arithmetic {
         Arithmetic::Fast => {
-            // the product's transposed copy, activations rounded to at most F32, and each thread's tiles of keys and values
+            // activations rounded to at most F32, as much again for weights that tasks unpack, and each thread's tiles of keys and values
             let tiles = choice.threads as u64 * (2 * 64 * head_dim + 64 + 2 * 8 * spec.n_heads as u64);
             rows + 2 * l * widest + tiles
         }
