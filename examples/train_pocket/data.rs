@@ -1,16 +1,13 @@
 //! Documents as tokens, packed into sequences: one after the other, the last one cut.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use ponder::pocket::corpus::{Segment, document};
 
 use super::tokenizer::{BEGIN, END, POCKET, SYSTEM, Tokenizer, USER};
 
-/// An answer of more bytes is a story.
-const STORY: usize = 200;
-
-/// What a token of a story, or of what comes before a result in the book, counts beside one of an answer: there are many, and most of
-/// what they tell is chance, which teaches nothing.
+/// What a token counts beside one of an answer where most of what it tells is chance: a word that a story has not said yet, or what
+/// comes before a result in the book. There are many, and they teach little.
 const CHANCE: f32 = 0.1;
 
 /// Sequences of equal length, one after the other.
@@ -73,9 +70,10 @@ impl Feed {
                 }
                 Segment::User(text) => (Some(USER), vec![(&**text, 0.0)]),
                 Segment::System(text) => (Some(SYSTEM), vec![(&**text, 0.0)]),
-                Segment::Answer(text) => (Some(POCKET), vec![(&**text, if text.len() > STORY { CHANCE } else { 1.0 })]),
-                Segment::Text(text) if text.contains('\n') => (None, page(text)),
-                Segment::Text(text) => (None, vec![(&**text, CHANCE)]),
+                Segment::Answer(text) => (Some(POCKET), vec![(&**text, 1.0)]),
+                Segment::Told(text) => (Some(POCKET), story(text)),
+                Segment::Story(text) => (None, story(text)),
+                Segment::Page(text) => (None, page(text)),
             };
             tokens.extend(head);
             weights.resize(tokens.len(), 0.0);
@@ -122,4 +120,21 @@ fn page(text: &str) -> Vec<(&str, f32)> {
         }
     }
     pieces
+}
+
+/// Words that follow from a name said before.
+const PRONOUNS: [&str; 5] = ["he", "she", "his", "her", "him"];
+
+/// A story word by word: one that it has said before mostly follows from what it said, a new one is mostly chance.
+fn story(text: &str) -> Vec<(&str, f32)> {
+    let mut said = HashSet::new();
+    let ends = text.match_indices(' ').map(|(at, _)| at).chain([text.len()]);
+    let mut start = 0;
+    ends.map(|end| {
+        let word = &text[start..end];
+        start = end;
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        (word, if said.insert(bare) && !PRONOUNS.contains(&bare) { CHANCE } else { 1.0 })
+    })
+    .collect()
 }

@@ -21,7 +21,7 @@ use ponder::pocket::corpus::document;
 use super::Result;
 use super::data::Feed;
 use super::model::{CONTEXT, EPS, HEAD, HEADS, INNER, KV_HEADS, LAYERS, Model, THETA, VOCABULARY, WIDTH};
-use super::tokenizer::{self, BEGIN, END, PRE, Tokenizer};
+use super::tokenizer::{BEGIN, END, PRE, Tokenizer};
 
 /// How far a logit of the decoder may be from the trainer's on the same rounded weights, beside the largest one: sums are taken in
 /// another order.
@@ -135,7 +135,7 @@ pub fn check(path: &Path, model: &Model, feed: &mut Feed) -> Result<f32> {
     let theirs = Decoders::new(Vocabulary::read(&file.file)?)?;
     let mut longest = Vec::new();
     for segment in (0..DOCUMENTS).flat_map(|index| document(index).segments) {
-        let (text, mut ours) = (tokenizer::text(&segment), Vec::new());
+        let (text, mut ours) = (segment.text(), Vec::new());
         feed.tokenizer_mut().encode(text, &mut ours);
         if ours != theirs.encode(text, Special::Plain)? {
             return Err(format!("{}: the tokens of {text:?} differ from the trainer's", path.display()).into());

@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, default_value = "target/pocket")]
     pub folder: PathBuf,
     /// Steps in all
-    #[arg(long, default_value_t = 9200)]
+    #[arg(long, default_value_t = 8000)]
     pub steps: u64,
     /// Tokens that a step learns from
     #[arg(long, default_value_t = 4096)]
@@ -50,9 +50,9 @@ pub struct Args {
     /// Tokens of a sequence
     #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u16).range(2..=512))]
     pub length: u16,
-    /// Tokens of a sequence in the last 12 % of the steps
+    /// Tokens of a sequence in every fourth step
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(2..=512))]
-    pub finish_length: u16,
+    pub long: u16,
     /// Tokens that a thread works on at a time
     #[arg(long, default_value_t = 512)]
     pub part: usize,

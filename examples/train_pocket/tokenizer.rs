@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use ponder::engine::pretokenizer::PreTokenizer;
-use ponder::pocket::corpus::{Segment, document};
+use ponder::pocket::corpus::document;
 
 use super::Result;
 use super::model::VOCABULARY;
@@ -41,14 +41,6 @@ pub struct Tokenizer {
     ids: HashMap<Pair, u32>,
     words: PreTokenizer,
     known: HashMap<Vec<u8>, Vec<u32>>,
-}
-
-/// The text of a segment.
-pub fn text(segment: &Segment) -> &str {
-    match segment {
-        Segment::Begin => "",
-        Segment::User(text) | Segment::Answer(text) | Segment::System(text) | Segment::Text(text) => text,
-    }
 }
 
 fn bytes_of(word: &[u8]) -> Vec<u32> {
@@ -97,7 +89,7 @@ impl Tokenizer {
         let words = PreTokenizer::new(PRE)?;
         let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
         for segment in (0..DOCUMENTS).flat_map(|index| document(index).segments) {
-            let text = text(&segment);
+            let text = segment.text();
             for word in words.split(text, &|| true).unwrap_or_default() {
                 let word = &text.as_bytes()[word];
                 match counts.get_mut(word) {

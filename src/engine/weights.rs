@@ -73,7 +73,7 @@ impl Reader<'_> {
     fn weight(&mut self, name: &str) -> Result<Weight> {
         let info = self.info(name)?.clone();
         let dtype = self.recode.map_or(info.dtype, |level| level.of(&info));
-        Weight::read_as(&self.model.file, &info, dtype, self.pool, self.ledger, self.progress)
+        Weight::read(&self.model.file, &info, dtype, self.pool, self.ledger, self.progress)
     }
 
     fn vector(&mut self, name: &str) -> Result<Vector> {

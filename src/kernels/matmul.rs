@@ -1,17 +1,11 @@
 //! Matrix products of activations with packed weights.
 //!
 //! The activations are rounded to the weight type's partner (8-bit blocks for quantized weights) once per product; every output value
-//! is then one dot product of blocks, and results do not depend on how the work is cut.
+//! is then one sum over blocks, and results do not depend on how the work is cut.
 #![expect(unsafe_code, reason = "tasks write neighbouring columns of one matrix")]
 
-use super::dot::{Activation, Columns, Matrix, Processor, Rounded32, Rounded256, RowDot};
+use super::dot::{self, Activation, Matrix, Pack, Processor, Rounded32, Rounded256};
 use super::pool::Pool;
-
-/// Weight rows per task: large enough to be worth handing out, small enough to balance and to stay in a near cache unpacked.
-pub(super) const ROWS_PER_TASK: usize = 32;
-
-/// From this many rows of activations on it pays to unpack the weights before.
-const MANY: usize = 4;
 
 /// Buffers of a product that are kept from one to the next, and the instructions that products use.
 #[derive(Debug)]
@@ -57,54 +51,24 @@ macro_rules! rounded {
 }
 rounded!(f32 => f32, Rounded32 => rounded_32, Rounded256 => rounded_256);
 
-/// Rounds `x[l, k]` for weights in blocks of `T`.
-pub(super) fn round<T: RowDot>(pool: &Pool, scratch: &mut Scratch, x: &[f32], k: usize)
-where
-    T::Rounded: Rounded,
-{
-    let (processor, row) = (scratch.processor, k / T::Rounded::LEN);
-    let rounded = T::Rounded::buffer(scratch);
-    rounded.resize(x.len() / k * row, T::Rounded::default());
-    pool.chunks(rounded, row, |i, row| T::Rounded::round(processor, &x[i * k..(i + 1) * k], row));
+/// Rounds `x[l, k]` to blocks of `R`.
+pub(super) fn round<R: Rounded>(pool: &Pool, scratch: &mut Scratch, x: &[f32], k: usize) {
+    let (processor, row) = (scratch.processor, k / R::LEN);
+    let rounded = R::buffer(scratch);
+    rounded.resize(x.len() / k * row, R::default());
+    pool.chunks(rounded, row, |i, row| R::round(processor, &x[i * k..(i + 1) * k], row));
 }
 
-/// `out = w · x` for some rows of weights and the one row of activations that was rounded last.
-pub(super) fn row_dots<T: RowDot>(scratch: &Scratch, w: &[T], out: &mut [f32])
+/// Columns `first..first + width` of `out[l, n] = x[l, k] · wᵀ`, for the activations that were rounded last. `w` are the packs of these
+/// rows of weights, `row` blocks each.
+///
+/// # Safety
+/// No two that are computed at the same time may overlap.
+pub(super) unsafe fn columns<P: Pack>(scratch: &Scratch, w: &[P], row: usize, out: Matrix<'_>, first: usize, width: usize)
 where
-    T::Rounded: Rounded,
+    P::Rounded: Rounded,
 {
-    T::gemv(scratch.processor, w, T::Rounded::rounded(scratch), out);
-}
-
-/// `out[l, n] = x[l, k] · wᵀ` for `w[n, k]` in blocks of `T`. A row of `x` with something that is not finite gives nothing finite.
-pub(super) fn matmul<T: RowDot>(pool: &Pool, scratch: &mut Scratch, w: &[T], x: &[f32], k: usize, out: &mut [f32])
-where
-    T::Rounded: Rounded,
-{
-    let processor = scratch.processor;
-    let l = x.len() / k;
-    let n = out.len() / l;
-    let w_row = k / T::BLCK_SIZE;
-    let x_row = k / T::Rounded::LEN;
-
-    round::<T>(pool, scratch, x, k);
-
-    let rounded = T::Rounded::rounded(scratch);
-    if l < MANY {
-        for (x, out) in rounded.chunks(x_row).zip(out.chunks_mut(n)) {
-            pool.chunks(out, ROWS_PER_TASK, |task, out| {
-                let first = task * ROWS_PER_TASK;
-                T::gemv(processor, &w[first * w_row..(first + out.len()) * w_row], x, out);
-            });
-        }
-    } else {
-        let matrix = Matrix::new(out, n);
-        pool.each(n.div_ceil(ROWS_PER_TASK), |task| {
-            let first = task * ROWS_PER_TASK;
-            let width = ROWS_PER_TASK.min(n - first);
-            // SAFETY: each task has columns of its own.
-            let mut columns: Columns<'_> = unsafe { matrix.columns(first, width) };
-            T::gemm(processor, &w[first * w_row..(first + width) * w_row], rounded, &mut columns);
-        });
-    }
+    // SAFETY: the caller's.
+    let mut out = unsafe { out.columns(first, width) };
+    dot::multiply(scratch.processor, w, row, P::Rounded::rounded(scratch), &mut out);
 }

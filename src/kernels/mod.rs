@@ -14,6 +14,7 @@ pub mod pool;
 pub mod precision;
 pub mod processor;
 pub mod quantize;
+mod stored;
 mod tile;
 pub mod weight;
 

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::level::Level;
-use super::quantize;
+use super::{quantize, weight};
 use crate::file::{DType, TensorInfo};
 use crate::units::Bytes;
 
@@ -75,8 +75,8 @@ pub fn resident_bytes(tensor: &TensorInfo, recode: Option<Level>) -> Option<Byte
     }
     of_matrix(tensor.dtype)?;
     match recode {
-        None => Some(tensor.bytes),
-        Some(level) => level.of(tensor).byte_len(tensor.row_len(), tensor.rows()).map(Bytes),
+        None => weight::packed_bytes(tensor.dtype, tensor.row_len(), tensor.rows()),
+        Some(level) => weight::packed_bytes(level.of(tensor), tensor.row_len(), tensor.rows()),
     }
 }
 
@@ -86,7 +86,7 @@ pub fn staging_bytes(tensor: &TensorInfo, recode: Option<Level>) -> Bytes {
     match recode.map(|level| level.of(tensor)) {
         _ if is_vector(tensor) => tensor.bytes,
         Some(dtype) if dtype != tensor.dtype => quantize::staging_bytes(tensor),
-        _ => Bytes(0),
+        _ => weight::staging_bytes(tensor),
     }
 }
 

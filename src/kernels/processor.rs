@@ -12,6 +12,8 @@ pub enum Processor {
     Portable,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
+    /// These and AVX-512 with byte operations and VNNI.
+    Avx512,
 }
 
 static BEST: LazyLock<Processor> = LazyLock::new(|| Processor::here().last().copied().unwrap_or(Processor::Portable));
@@ -24,6 +26,13 @@ impl Processor {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
             found.push(Self::Avx2);
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                found.push(Self::Avx512);
+            }
         }
         found
     }

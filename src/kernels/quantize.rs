@@ -1,7 +1,6 @@
-//! Rounding rows of F32 to packed blocks, in parallel: what makes another quantization of a model while it is loaded.
+//! Rounding rows of F32 to blocks: what makes another quantization of a model while it is loaded.
 //!
-//! The block arithmetic is candle's, which follows ggml's reference; rows are cut by size alone, so that the blocks do not depend on the
-//! number of threads. Which tensor becomes what is `level`'s to say.
+//! The block arithmetic is candle's, which follows ggml's reference. Which tensor becomes what is `level`'s to say.
 
 use candle_core::quantized::GgmlType;
 use candle_core::quantized::k_quants::{
@@ -9,15 +8,12 @@ use candle_core::quantized::k_quants::{
 };
 use half::{bf16, f16};
 
-use super::pool::Pool;
+use super::dot::simd::LANES;
 use crate::file::{DType, TensorInfo};
 use crate::units::Bytes;
 
 /// Values that are widened at a time, on their way from one type to another: 1 MiB of F32.
 const VALUES: usize = 1 << 18;
-
-/// Rows per task.
-pub(super) const ROWS_PER_TASK: usize = 4;
 
 /// What lies below this in magnitude is nothing to a K type, whose scales are in half precision (2⁻²⁴ at least); its square would vanish
 /// in F32, and a scale become 0 / 0.
@@ -50,17 +46,9 @@ macro_rules! by_search {
 }
 by_search!(BlockQ2K, BlockQ3K, BlockQ4K, BlockQ5K, BlockQ6K);
 
-/// Rounds `values[rows, cols]` to blocks.
-pub(super) fn rows<T: Quantize>(pool: &Pool, cols: usize, values: &[f32], blocks: &mut [T]) {
-    let step = ROWS_PER_TASK * cols;
-    pool.chunks(blocks, step / T::BLCK_SIZE, |task, blocks| {
-        T::quantize(&values[task * step..][..blocks.len() * T::BLCK_SIZE], blocks);
-    });
-}
-
 /// How many rows are on their way at once.
 pub(super) fn rows_at_a_time(cols: usize) -> usize {
-    (VALUES / cols.max(1)).max(1)
+    (VALUES / cols.max(1) / LANES * LANES).max(LANES)
 }
 
 /// What is held beside the blocks while a tensor is quantized: some of its rows as stored, and as F32.

@@ -1,113 +1,147 @@
-//! Packed weights: a matrix in the file's own blocks, one copy, aligned for the kernels, with its receipt.
-#![expect(unsafe_code, reason = "file bytes are read straight into the blocks that the kernels use")]
+//! A matrix of weights in memory: packed for the kernels while it is read, one copy, at the file's bits per weight, with its receipt.
+#![expect(unsafe_code, reason = "tasks write neighbouring columns of one matrix")]
 
 use std::any::TypeId;
 use std::fmt;
 
-use candle_core::quantized::k_quants::{
-    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
-};
+use candle_core::quantized::GgmlType as _;
 use half::{bf16, f16};
 
-use super::dot::RowDot;
-use super::matmul::{self, Scratch};
+use super::dot::Matrix;
+use super::dot::simd::LANES;
+use super::matmul::{self, Rounded, Scratch};
 use super::pool::Pool;
 use super::precision;
-use super::quantize::{self, Quantize};
+use super::quantize::{self, Quantize as _};
+use super::stored::{self, Staging, Stored, with_packed};
 use crate::error::{Error, Result};
 use crate::file::{DType, ModelFile, TensorInfo};
 use crate::memory::Part;
 use crate::memory::ledger::{Ledger, Paid};
 use crate::units::Bytes;
 
-/// Bytes read between two looks at the stop flag.
+/// Bytes of a file that are read between two looks at the stop flag.
 const READ_STEP: usize = 4 << 20;
 
-/// Marks the block types that any bytes are a valid value of.
-///
-/// # Safety
-/// The type must be `repr(C)` or a primitive, without padding and without invalid bit patterns.
-unsafe trait PlainBlock: RowDot + Quantize + 'static {}
+/// Bytes of weights per task of a product with few rows of activations: large enough to be worth handing out, small enough to balance.
+const TASK_BYTES: usize = 24 << 10;
 
-macro_rules! plain {
-    ($($block:ty: $bytes:literal),*) => {$(
-        const _: () = assert!(size_of::<$block>() == $bytes);
-        // SAFETY: floats or repr(C) structs of f16, f32 and integers; the size above is the sum of the fields, so there is no padding.
-        unsafe impl PlainBlock for $block {}
-    )*};
-}
-plain!(f32: 4, f16: 2, bf16: 2, BlockQ4_0: 18, BlockQ4_1: 20, BlockQ5_0: 22, BlockQ5_1: 24, BlockQ8_0: 34);
-plain!(BlockQ2K: 84, BlockQ3K: 110, BlockQ4K: 144, BlockQ5K: 176, BlockQ6K: 210);
+/// Rows of weights per task of a product with many: they stay in a near cache while all activations pass by.
+const TASK_ROWS: usize = 2 * LANES;
 
-/// Rows of blocks behind one interface, whatever their type.
+/// From this many rows of activations on there are many.
+const MANY: usize = 4;
+
+/// Packed rows behind one interface, whatever their type.
 trait Rows: Send + Sync {
-    fn data(&self) -> &[u8];
-    fn data_mut(&mut self) -> &mut [u8];
-    fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]);
+    fn size(&self) -> usize;
     /// What activations are rounded to.
     fn rounded_type(&self) -> TypeId;
     fn round(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize);
-    /// Some rows, as many as `out` holds, times the one row of activations that was rounded last.
-    fn row_dots(&self, scratch: &Scratch, cols: usize, first_row: usize, out: &mut [f32]);
-    fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]);
-    fn quantize(&mut self, pool: &Pool, cols: usize, first_row: usize, values: &[f32]);
+    /// Some columns of the product with the activations that were rounded last.
+    ///
+    /// # Safety
+    /// No two that are computed at the same time may overlap. `first` must be a multiple of [`LANES`].
+    unsafe fn columns(&self, scratch: &Scratch, cols: usize, out: Matrix<'_>, first: usize, width: usize);
+    /// Packs rows as a file has them; `first` is a multiple of [`LANES`], and so is their number unless they are the last.
+    fn pack(&mut self, pool: &Pool, cols: usize, first: usize, stored: &[u8]);
+    /// Rounds and packs rows, as many as `values` has.
+    fn quantize(&mut self, pool: &Pool, cols: usize, first: usize, values: &[f32]);
+    /// One row as a file has it, appended to `out`.
+    fn unpack(&self, cols: usize, row: usize, out: &mut Vec<u8>);
+    /// One row in F32.
+    fn dequantize(&self, cols: usize, row: usize, out: &mut [f32]);
 }
 
-struct Blocks<T>(Vec<T>);
+/// Packs of sixteen rows, one behind the other.
+struct Packs<P>(Box<[P]>);
 
-impl<T: PlainBlock> Rows for Blocks<T>
+impl<P: Stored> Packs<P> {
+    const fn per_row(cols: usize) -> usize {
+        cols / P::Block::BLCK_SIZE
+    }
+
+    /// Zeros, untouched: a page that nobody has written is not there yet.
+    fn zeros(rows: usize, cols: usize) -> Self {
+        let packs = Box::new_zeroed_slice(rows.div_ceil(LANES) * Self::per_row(cols));
+        // SAFETY: `Stored` promises that a pack is made of integers and floats.
+        Self(unsafe { packs.assume_init() })
+    }
+
+    fn row(&self, cols: usize, row: usize) -> Vec<P::File> {
+        let per_row = Self::per_row(cols);
+        self.0[row / LANES * per_row..][..per_row].iter().map(|pack| pack.row(row % LANES)).collect()
+    }
+}
+
+/// Packs sixteen rows; of the last there may be fewer, and the lanes beyond repeat it.
+fn pack_rows<P: Stored>(per_row: usize, rows: &[P::File], packs: &mut [P]) {
+    let last = rows.len() / per_row - 1;
+    for (b, pack) in packs.iter_mut().enumerate() {
+        *pack = P::pack(std::array::from_fn(|lane| &rows[lane.min(last) * per_row + b]));
+    }
+}
+
+impl<P: Stored> Rows for Packs<P>
 where
-    T::Rounded: matmul::Rounded,
+    P::Rounded: Rounded,
 {
-    fn data(&self) -> &[u8] {
-        let len = size_of_val(self.0.as_slice());
-        // SAFETY: `PlainBlock` promises that every byte of the slice is initialized; the pointer and length are those of the vector.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>(), len) }
-    }
-
-    fn data_mut(&mut self) -> &mut [u8] {
-        let len = size_of_val(self.0.as_slice());
-        // SAFETY: `PlainBlock` promises that every byte of the slice is initialized and that any bytes make valid blocks; the pointer
-        // and length are those of the exclusively borrowed vector.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<u8>(), len) }
-    }
-
-    fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize, out: &mut [f32]) {
-        matmul::matmul(pool, scratch, &self.0, x, cols, out);
+    fn size(&self) -> usize {
+        size_of_val(&*self.0)
     }
 
     fn rounded_type(&self) -> TypeId {
-        TypeId::of::<T::Rounded>()
+        TypeId::of::<P::Rounded>()
     }
 
     fn round(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize) {
-        matmul::round::<T>(pool, scratch, x, cols);
+        matmul::round::<P::Rounded>(pool, scratch, x, cols);
     }
 
-    fn row_dots(&self, scratch: &Scratch, cols: usize, first_row: usize, out: &mut [f32]) {
-        let per_row = cols / T::BLCK_SIZE;
-        matmul::row_dots(scratch, &self.0[first_row * per_row..(first_row + out.len()) * per_row], out);
+    unsafe fn columns(&self, scratch: &Scratch, cols: usize, out: Matrix<'_>, first: usize, width: usize) {
+        let per_row = Self::per_row(cols);
+        let packs = &self.0[first / LANES * per_row..(first + width).div_ceil(LANES) * per_row];
+        // SAFETY: the caller's.
+        unsafe { matmul::columns(scratch, packs, per_row, out, first, width) };
     }
 
-    fn dequantize(&self, cols: usize, first_row: usize, out: &mut [f32]) {
-        let per_row = cols / T::BLCK_SIZE;
-        let rows = out.len() / cols;
-        T::to_float(&self.0[first_row * per_row..(first_row + rows) * per_row], out);
+    fn pack(&mut self, pool: &Pool, cols: usize, first: usize, stored: &[u8]) {
+        let per_row = Self::per_row(cols);
+        let rows = stored::blocks::<P>(stored);
+        let packs = (rows.len() / per_row).div_ceil(LANES) * per_row;
+        pool.chunks(&mut self.0[first / LANES * per_row..][..packs], per_row, |i, packs| {
+            let rows = &rows[i * LANES * per_row..];
+            pack_rows(per_row, &rows[..rows.len().min(LANES * per_row)], packs);
+        });
     }
 
-    fn quantize(&mut self, pool: &Pool, cols: usize, first_row: usize, values: &[f32]) {
-        let per_row = cols / T::BLCK_SIZE;
-        let rows = values.len() / cols;
-        quantize::rows(pool, cols, values, &mut self.0[first_row * per_row..(first_row + rows) * per_row]);
+    fn quantize(&mut self, pool: &Pool, cols: usize, first: usize, values: &[f32]) {
+        let per_row = Self::per_row(cols);
+        let packs = (values.len() / cols).div_ceil(LANES) * per_row;
+        pool.chunks(&mut self.0[first / LANES * per_row..][..packs], per_row, |i, packs| {
+            let values = &values[i * LANES * cols..];
+            let values = &values[..values.len().min(LANES * cols)];
+            let mut rows = vec![P::Block::zeros(); values.len() / cols * per_row];
+            P::Block::quantize(values, &mut rows);
+            pack_rows(per_row, stored::as_file::<P>(&rows), packs);
+        });
+    }
+
+    fn unpack(&self, cols: usize, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(stored::bytes::<P>(&self.row(cols, row)));
+    }
+
+    fn dequantize(&self, cols: usize, row: usize, out: &mut [f32]) {
+        P::Block::to_float(stored::as_candle::<P>(&self.row(cols, row)), out);
     }
 }
 
-/// A matrix of weights in memory, shape `[rows, cols]`, row-major.
+/// A matrix of weights in memory, shape `[rows, cols]`.
 pub struct Weight {
     dtype: DType,
     rows: usize,
     cols: usize,
-    blocks: Paid<Box<dyn Rows>>,
+    packs: Paid<Box<dyn Rows>>,
 }
 
 impl fmt::Debug for Weight {
@@ -117,31 +151,13 @@ impl fmt::Debug for Weight {
 }
 
 impl Weight {
-    /// Reads a matrix from its file as it is stored. `progress` is told how many bytes came and answers whether to go on.
+    /// Reads a matrix from its file and rounds it to `dtype`, which may be the one that it is stored in, a few rows at a time. `progress`
+    /// is told how many bytes came and answers whether to go on.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a type without a kernel, [`Error::Format`] for data that is not there, [`Error::Cancelled`].
-    pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
-        let (rows, cols) = dimensions(file, tensor)?;
-        // Charged before it is filled: a large tensor is there while it is being read.
-        let mut blocks = charged(ledger, empty(tensor, tensor.dtype, rows * cols)?);
-        let mut at = 0;
-        for piece in blocks.data_mut().chunks_mut(READ_STEP) {
-            file.read_into(tensor, at, piece)?;
-            at += piece.len() as u64;
-            if !progress(Bytes(piece.len() as u64)) {
-                return Err(Error::Cancelled);
-            }
-        }
-        Ok(Self { dtype: tensor.dtype, rows, cols, blocks })
-    }
-
-    /// Reads a matrix from its file and rounds it to `dtype`, a few rows at a time; one that is stored in that type is only read.
-    ///
-    /// # Errors
-    /// As [`Weight::read`]; [`Error::Unsupported`] where a row is no whole number of the type's blocks, or a value is nothing that the
-    /// type can hold.
-    pub fn read_as(
+    /// [`Error::Unsupported`] for a type without a kernel, where a row is no whole number of the type's blocks, or for a value that is
+    /// nothing that the type can hold; [`Error::Format`] for data that is not there; [`Error::Cancelled`].
+    pub fn read(
         file: &ModelFile,
         tensor: &TensorInfo,
         dtype: DType,
@@ -149,33 +165,35 @@ impl Weight {
         ledger: &Ledger,
         progress: &mut dyn FnMut(Bytes) -> bool,
     ) -> Result<Self> {
-        if dtype == tensor.dtype {
-            return Self::read(file, tensor, ledger, progress);
-        }
         let (rows, cols) = dimensions(file, tensor)?;
         if dtype.byte_len(tensor.row_len(), tensor.rows()).is_none() {
             let why = format!("its rows of {cols} are no whole number of {} blocks", dtype.name());
             return Err(Error::unsupported(format!("tensor `{}`", tensor.name), why));
         }
-        let step = quantize::rows_at_a_time(cols).min(rows);
-        let mut source = empty(tensor, tensor.dtype, step * cols)?;
-        let mut values = vec![0.0f32; step * cols];
-        let mut blocks = charged(ledger, empty(tensor, dtype, rows * cols)?);
-        let row_bytes = source.data().len() / step.max(1);
-        for first in (0..rows).step_by(step.max(1)) {
+        let row_bytes = usize::try_from(tensor.bytes.0).unwrap_or(usize::MAX) / rows.max(1);
+        let step = if dtype == tensor.dtype { rows_read(row_bytes) } else { quantize::rows_at_a_time(cols) };
+        let (mut staging, mut values) = (Staging::default(), Vec::new());
+        // Charged before it is filled: a large tensor is there while it is being read.
+        let mut packs = charged(ledger, empty(tensor, dtype, rows, cols)?);
+        for first in (0..rows).step_by(step) {
             let n = step.min(rows - first);
-            let values = &mut values[..n * cols];
-            file.read_into(tensor, (first * row_bytes) as u64, &mut source.data_mut()[..n * row_bytes])?;
-            pool.chunks(values, quantize::ROWS_PER_TASK * cols, |task, part| {
-                source.dequantize(cols, task * quantize::ROWS_PER_TASK, part);
-            });
-            quantize::prepare(values, dtype).map_err(|why| Error::unsupported(format!("tensor `{}`", tensor.name), why))?;
-            blocks.quantize(pool, cols, first, values);
+            file.read_into(tensor, (first * row_bytes) as u64, staging.bytes_mut(n * row_bytes))?;
+            let stored = staging.bytes(n * row_bytes);
+            if dtype == tensor.dtype {
+                packs.pack(pool, cols, first, stored);
+            } else {
+                values.resize(n * cols, 0.0);
+                pool.chunks(&mut values, cols, |row, values| {
+                    stored::widen(tensor.dtype, &stored[row * row_bytes..][..row_bytes], values);
+                });
+                quantize::prepare(&mut values, dtype).map_err(|why| Error::unsupported(format!("tensor `{}`", tensor.name), why))?;
+                packs.quantize(pool, cols, first, &values);
+            }
             if !progress(Bytes((n * row_bytes) as u64)) {
                 return Err(Error::Cancelled);
             }
         }
-        Ok(Self { dtype, rows, cols, blocks })
+        Ok(Self { dtype, rows, cols, packs })
     }
 
     /// How it is kept in memory.
@@ -199,43 +217,85 @@ impl Weight {
     /// What it takes in memory.
     #[must_use]
     pub const fn bytes(&self) -> Bytes {
-        self.blocks.bytes()
+        self.packs.bytes()
     }
 
-    /// The blocks, as a file has them.
+    /// The blocks, row by row, as a file has them.
     #[must_use]
-    pub fn blocks(&self) -> &[u8] {
-        self.blocks.data()
+    pub fn stored(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        (0..self.rows).for_each(|row| self.packs.unpack(self.cols, row, &mut out));
+        out
     }
 
-    /// `out[l, rows] = x[l, cols] · selfᵀ`, with the activations rounded as [`precision`] says.
+    /// `out[l, rows] = x[l, cols] · selfᵀ`, with the activations rounded as [`precision`] says. A row of `x` with something that is not
+    /// finite gives nothing finite.
     pub fn matmul(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], out: &mut [f32]) {
-        self.blocks.matmul(pool, scratch, x, self.cols, out);
+        Self::matmul_all([self], pool, scratch, x, [out]);
     }
 
-    /// The products of the same activations with several matrices of as many columns. Those of a single row are one job, for which it is
-    /// rounded once.
+    /// The products of the same activations with several matrices of as many columns, as one job, for which the activations are rounded
+    /// once.
     pub fn matmul_all<const N: usize>(weights: [&Self; N], pool: &Pool, scratch: &mut Scratch, x: &[f32], out: [&mut [f32]; N]) {
-        let cols = x.len();
-        if weights.iter().any(|weight| weight.cols != cols) {
-            return weights.iter().zip(out).for_each(|(weight, out)| weight.matmul(pool, scratch, x, out));
-        }
         for (i, weight) in weights.iter().enumerate() {
-            let rounded = |before: &&Self| before.blocks.rounded_type() == weight.blocks.rounded_type();
+            let rounded = |before: &&Self| before.packs.rounded_type() == weight.packs.rounded_type() && before.cols == weight.cols;
             if !weights[..i].iter().any(rounded) {
-                weight.blocks.round(pool, scratch, x, cols);
+                weight.packs.round(pool, scratch, x, weight.cols);
             }
         }
         let scratch = &*scratch;
-        pool.chunks_of(out, matmul::ROWS_PER_TASK, |i, task, out| {
-            weights[i].blocks.row_dots(scratch, cols, task * matmul::ROWS_PER_TASK, out);
+        let steps = weights.map(|weight| weight.rows_per_task(x.len() / weight.cols));
+        let mut out = out.into_iter();
+        let matrices = weights.map(|weight| out.next().map(|out| Matrix::new(out, weight.rows)));
+        let tasks = |i: usize| weights[i].rows.div_ceil(steps[i]);
+        pool.each((0..N).map(tasks).sum(), |mut task| {
+            for (i, weight) in weights.iter().enumerate() {
+                if task < tasks(i) {
+                    let (first, Some(out)) = (task * steps[i], matrices[i]) else { return };
+                    // SAFETY: each task has columns of its own, from a multiple of `LANES` on.
+                    unsafe { weight.packs.columns(scratch, weight.cols, out, first, steps[i].min(weight.rows - first)) };
+                    return;
+                }
+                task -= tasks(i);
+            }
         });
+    }
+
+    /// Rows of a task for `l` rows of activations: by size alone.
+    fn rows_per_task(&self, l: usize) -> usize {
+        if l >= MANY {
+            return TASK_ROWS;
+        }
+        let row_bytes = self.packs.size() / self.rows.next_multiple_of(LANES).max(1);
+        (TASK_BYTES / row_bytes.max(1) / LANES * LANES).max(LANES)
     }
 
     /// Rows from `first_row` on as F32, as many as `out` holds.
     pub fn dequantize(&self, first_row: usize, out: &mut [f32]) {
-        self.blocks.dequantize(self.cols, first_row, out);
+        for (i, out) in out.chunks_mut(self.cols).enumerate() {
+            self.packs.dequantize(self.cols, first_row + i, out);
+        }
     }
+}
+
+/// Rows of this many bytes that are read at a time.
+fn rows_read(row_bytes: usize) -> usize {
+    (READ_STEP / row_bytes.max(1) / LANES * LANES).max(LANES)
+}
+
+/// What is held beside the packed weights while a tensor is read as it is stored: some of its rows.
+#[must_use]
+pub fn staging_bytes(tensor: &TensorInfo) -> Bytes {
+    let row_bytes = tensor.bytes.0 / tensor.rows().max(1);
+    let rows = rows_read(usize::try_from(row_bytes).unwrap_or(usize::MAX)) as u64;
+    Bytes(row_bytes.saturating_mul(rows.min(tensor.rows())))
+}
+
+/// What a matrix of `rows` rows of `row_len` weights takes packed: that many rows rounded up to whole packs. `None` where a row is no
+/// whole number of blocks.
+#[must_use]
+pub fn packed_bytes(dtype: DType, row_len: u64, rows: u64) -> Option<Bytes> {
+    dtype.byte_len(row_len, rows.checked_next_multiple_of(LANES as u64)?).map(Bytes)
 }
 
 /// Rows and columns of a tensor whose bytes are as its shape asks.
@@ -257,37 +317,15 @@ fn dimensions(file: &ModelFile, tensor: &TensorInfo) -> Result<(usize, usize)> {
     Ok((rows, cols))
 }
 
-/// Blocks of zeros for this many weights.
-fn empty(tensor: &TensorInfo, dtype: DType, elements: usize) -> Result<Box<dyn Rows>> {
-    Ok(match dtype {
-        DType::F32 => zeros::<f32>(elements),
-        DType::F16 => zeros::<f16>(elements),
-        DType::BF16 => zeros::<bf16>(elements),
-        DType::Q4_0 => zeros::<BlockQ4_0>(elements),
-        DType::Q4_1 => zeros::<BlockQ4_1>(elements),
-        DType::Q5_0 => zeros::<BlockQ5_0>(elements),
-        DType::Q5_1 => zeros::<BlockQ5_1>(elements),
-        DType::Q8_0 => zeros::<BlockQ8_0>(elements),
-        DType::Q2K => zeros::<BlockQ2K>(elements),
-        DType::Q3K => zeros::<BlockQ3K>(elements),
-        DType::Q4K => zeros::<BlockQ4K>(elements),
-        DType::Q5K => zeros::<BlockQ5K>(elements),
-        DType::Q6K => zeros::<BlockQ6K>(elements),
-        other => return Err(no_kernel(tensor, other)),
-    })
+/// Packs with any contents.
+fn empty(tensor: &TensorInfo, dtype: DType, rows: usize, cols: usize) -> Result<Box<dyn Rows>> {
+    with_packed!(dtype, P => Ok(Box::new(Packs::<P>::zeros(rows, cols))), Err(no_kernel(tensor, dtype)))
 }
 
-fn zeros<T: PlainBlock>(elements: usize) -> Box<dyn Rows>
-where
-    T::Rounded: matmul::Rounded,
-{
-    Box::new(Blocks(vec![T::zeros(); elements / T::BLCK_SIZE]))
-}
-
-/// Blocks with the receipt for their real size.
-fn charged(ledger: &Ledger, blocks: Box<dyn Rows>) -> Paid<Box<dyn Rows>> {
-    let bytes = Bytes(blocks.data().len() as u64);
-    ledger.pay_as(Part::Weights, bytes, blocks)
+/// Packs with the receipt for their real size.
+fn charged(ledger: &Ledger, packs: Box<dyn Rows>) -> Paid<Box<dyn Rows>> {
+    let bytes = Bytes(packs.size() as u64);
+    ledger.pay_as(Part::Weights, bytes, packs)
 }
 
 fn no_kernel(tensor: &TensorInfo, dtype: DType) -> Error {

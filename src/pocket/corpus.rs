@@ -9,7 +9,7 @@ use fastrand::Rng;
 use super::fact::Fact;
 use super::question::{Kind, Question};
 use super::story::{Story, story};
-use super::{book, conversion, elsewhere, pair, pans, three, usual};
+use super::{book, conversion, elsewhere, list, pair, pans, three, usual};
 
 /// A part of a document, as the chat template marks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,23 @@ pub enum Segment {
     Answer(String),
     /// What stands above a chat.
     System(String),
-    /// Text that nobody asked for.
-    Text(String),
+    /// A story that was asked for.
+    Told(String),
+    /// A story that nobody asked for.
+    Story(String),
+    /// A page of the book, line by line: what is given, and behind `: ` what follows from it.
+    Page(String),
+}
+
+impl Segment {
+    /// What it says.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Begin => "",
+            Self::User(text) | Self::Answer(text) | Self::System(text) | Self::Told(text) | Self::Story(text) | Self::Page(text) => text,
+        }
+    }
 }
 
 /// A text to be trained on.
@@ -36,11 +51,6 @@ pub struct Document {
 }
 
 impl Document {
-    fn tell(&mut self, text: String, facts: Vec<Fact>) {
-        self.segments.push(Segment::Text(text));
-        self.facts.extend(facts);
-    }
-
     fn say(&mut self, question: Question, rng: &mut Rng) {
         self.segments.extend([Segment::User(casual(question.text, rng)), Segment::Answer(question.answer)]);
         self.facts.extend(question.facts);
@@ -54,17 +64,20 @@ pub fn document(index: u64) -> Document {
     let rng = &mut rng;
     let mut document = Document { segments: vec![Segment::Begin], facts: Vec::new() };
     match rng.u8(..100) {
-        0..30 => {
+        0..20 => {
             let (page, facts) = book::page(rng);
-            document.tell(page, facts);
+            document.segments.push(Segment::Page(page));
+            document.facts.extend(facts);
         }
-        30..36 => {
+        20..38 => document.segments.push(Segment::Page(list::page(rng))),
+        38..44 => {
             let story = told(rng);
-            document.tell(story.text, story.facts);
+            document.segments.push(Segment::Story(story.text));
+            document.facts.extend(story.facts);
         }
-        36..45 => {
+        44..53 => {
             let story = told(rng);
-            document.segments.extend([Segment::User(casual(story_wish(&story, rng), rng)), Segment::Answer(story.text)]);
+            document.segments.extend([Segment::User(casual(story_wish(&story, rng), rng)), Segment::Told(story.text)]);
             document.facts.extend(story.facts);
         }
         _ => dialogue(rng, &mut document),

@@ -13,9 +13,18 @@ pub type Slots<'a> = &'a [(&'a str, &'a str)];
 /// On a slot that is not given or a bracket that is not closed: patterns are code.
 #[must_use]
 pub fn expand(pattern: &str, slots: Slots<'_>, rng: &mut Rng) -> String {
+    capitals(&phrase(pattern, slots, rng)).replace(" i ", " I ")
+}
+
+/// One of the texts that `pattern` stands for, as a part of a sentence: no letter becomes a capital.
+///
+/// # Panics
+/// As [`expand`].
+#[must_use]
+pub fn phrase(pattern: &str, slots: Slots<'_>, rng: &mut Rng) -> String {
     let mut out = String::with_capacity(pattern.len());
     choose(pattern, slots, rng, &mut out);
-    capitals(&out).replace(" i ", " I ")
+    out
 }
 
 /// One of several patterns, expanded.

@@ -11,6 +11,7 @@ pub mod corpus;
 mod elsewhere;
 pub mod fact;
 mod grammar;
+mod list;
 mod model;
 mod pair;
 mod pans;

@@ -60,12 +60,16 @@ fn weight(id: u32, rows: usize, cols: usize, bytes: Vec<u8>) -> Weight {
     let builder = GgufBuilder::new().tensor("w", &[rows as u64, cols as u64], id, bytes);
     let (_folder, path) = crate::support::file("w.gguf", &builder.bytes());
     let file = ModelFile::open(&path).unwrap();
-    Weight::read(&file, &file.tensors[0], &Ledger::default(), &mut |_| true).unwrap()
+    Weight::read(&file, &file.tensors[0], file.tensors[0].dtype, &pool(2), &Ledger::default(), &mut |_| true).unwrap()
 }
 
 /// Blocks of random codes and of the lowest, the highest and `0x80`, row by row; under scales that are nothing, the tiniest, less than
 /// normal, ordinary, below zero, and the largest.
 fn extreme(kind: &Type, rows: usize, cols: usize) -> Weight {
+    weight(kind.id, rows, cols, extreme_bytes(kind, rows, cols))
+}
+
+fn extreme_bytes(kind: &Type, rows: usize, cols: usize) -> Vec<u8> {
     const SCALES: [u16; 8] = [0x2c00, 0x0000, 0x0001, 0x83ff, 0x3c00, 0xa800, 0x7bff, 0xfbff];
     let mut next = random(u64::from(kind.id));
     let mut bytes = Vec::new();
@@ -83,7 +87,7 @@ fn extreme(kind: &Type, rows: usize, cols: usize) -> Weight {
             }
         }
     }
-    weight(kind.id, rows, cols, bytes)
+    bytes
 }
 
 fn floats(id: u32, rows: usize, cols: usize) -> Weight {
@@ -165,6 +169,21 @@ fn each_quantized_type_gives_the_exact_sums_of_rounded_activations_with_all_inst
                 assert_eq!(bits(&multiply(&weight, processor, 1, &x)), bits(&plain), "{what} with {processor:?}");
             }
         }
+    }
+}
+
+#[test]
+fn packed_weights_give_the_bytes_of_the_file_back() {
+    for kind in &QUANTIZED {
+        for rows in [1, 15, 16, 17, 71] {
+            let bytes = extreme_bytes(kind, rows, 2 * kind.weights);
+            assert_eq!(weight(kind.id, rows, 2 * kind.weights, bytes.clone()).stored(), bytes, "type {} of {rows} rows", kind.id);
+        }
+    }
+    for id in FLOATS {
+        let width = if id == ggml::F32 { 4 } else { 2 };
+        let bytes: Vec<u8> = uniform(3, 33 * 7 * width).iter().map(|x| x.to_le_bytes()[2]).collect();
+        assert_eq!(weight(id, 33, 7, bytes.clone()).stored(), bytes, "type {id}");
     }
 }
 

@@ -20,7 +20,7 @@ fn try_quantize(values: &[f32], dtype: DType, threads: usize) -> Result<Weight> 
     let builder = GgufBuilder::new().f32_tensor("w", &[values.len() as u64 / 512, 512], values);
     let (_folder, path) = crate::support::file("w.gguf", &builder.bytes());
     let file = ModelFile::open(&path).unwrap();
-    Weight::read_as(&file, &file.tensors[0], dtype, &pool(threads), &Ledger::default(), &mut |_| true)
+    Weight::read(&file, &file.tensors[0], dtype, &pool(threads), &Ledger::default(), &mut |_| true)
 }
 
 pub fn quantize(values: &[f32], dtype: DType) -> Weight {
@@ -134,9 +134,10 @@ fn blocks_of_32_are_those_of_the_published_formulas() {
     for (dtype, formula) in by_formula {
         let expected: Vec<Vec<u8>> = values.chunks(32).map(formula).collect();
         let weight = quantize(&values, dtype);
-        let found = weight.blocks().chunks(expected[0].len());
+        let stored = weight.stored();
+        let found = stored.chunks(expected[0].len());
         let wrong = found.zip(&expected).position(|(found, expected)| found != expected);
-        assert_eq!((wrong, weight.blocks().len()), (None, expected.concat().len()), "{}", dtype.name());
+        assert_eq!((wrong, stored.len()), (None, expected.concat().len()), "{}", dtype.name());
     }
 }
 
@@ -144,9 +145,9 @@ fn blocks_of_32_are_those_of_the_published_formulas() {
 fn sixteen_bits_are_the_nearest() {
     let values = [bell(5, 1020), vec![65_504.0, -1e-7, 0.0, 1.000_5]].concat();
     let (halves, brains) = (quantize(&values, DType::F16), quantize(&values, DType::BF16));
-    assert_eq!(halves.blocks(), values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect::<Vec<u8>>());
-    assert_eq!(brains.blocks(), values.iter().flat_map(|&x| half::bf16::from_f32(x).to_le_bytes()).collect::<Vec<u8>>());
-    assert_eq!(quantize(&values, DType::F32).blocks(), values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+    assert_eq!(halves.stored(), values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect::<Vec<u8>>());
+    assert_eq!(brains.stored(), values.iter().flat_map(|&x| half::bf16::from_f32(x).to_le_bytes()).collect::<Vec<u8>>());
+    assert_eq!(quantize(&values, DType::F32).stored(), values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
 }
 
 // --- errors
@@ -234,7 +235,7 @@ fn blocks_do_not_depend_on_the_number_of_threads() {
     for (dtype, _, _) in BY_LLAMA_CPP {
         let alone = try_quantize(&values, dtype, 1).unwrap();
         for threads in [2, 5] {
-            assert!(try_quantize(&values, dtype, threads).unwrap().blocks() == alone.blocks(), "{}", dtype.name());
+            assert!(try_quantize(&values, dtype, threads).unwrap().stored() == alone.stored(), "{}", dtype.name());
         }
     }
 }

@@ -1,88 +1,100 @@
-//! Dot products of rows of weights with rows of rounded activations.
+//! Products of rows of weights with rows of rounded activations.
 //!
 //! Quantized weights are codes under a scale, and so are the activations: within a block all arithmetic is exact, in integers, and the
 //! blocks of a row are added in their order, each by one multiplication and one addition in F32. So a value depends neither on what is
 //! computed beside it nor on the instructions: a processor with longer vectors gives the same bits as the portable code. (F32, F16 and
 //! BF16 weights have no integers; their sums differ in the last bits from one instruction set to another, and from nothing else.)
 //!
-//! A family of types ([`block32`], [`block256`], [`float`]) is a trait that says how one block becomes codes, a loop for each
-//! instruction set, and a few lines for each type. A further instruction set is a file in each family and a line in [`Processor`].
-#![expect(unsafe_code, reason = "vector instructions, and candle's blocks read field by field")]
-#![expect(clippy::cast_ptr_alignment, reason = "the loads are the unaligned ones")]
-#![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays")]
+//! Weights lie in [`pack`]s of sixteen rows. A family of types ([`block32`], [`block256`]) says how a block is multiplied, once for all
+//! instruction sets, in the operations of [`simd`]; a type says how it is packed and how its codes come out. A further instruction set
+//! is a file in `simd` and a line in [`Processor`]; a further type a file in its family and a line in the kernels' table.
+#![expect(unsafe_code, reason = "vector instructions")]
+#![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays, and closures are not compiled for instructions")]
+#![expect(clippy::cast_possible_truncation, reason = "places of bits are small")]
 #![expect(clippy::missing_panics_doc, reason = "slices of the wrong length are mistakes of the program")]
-#![expect(clippy::struct_field_names, reason = "a block's scale of scales is called so")]
+#![expect(missing_docs, reason = "layouts of files, whose fields are told of by their types")]
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-mod block256;
-mod block32;
+pub mod block256;
+pub mod block32;
 mod columns;
-mod float;
-mod panel;
+pub mod float;
+pub mod pack;
 mod rounded;
-
-use candle_core::quantized::GgmlType;
-use candle_core::quantized::k_quants::{
-    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
-};
-use half::{bf16, f16};
+pub mod simd;
 
 pub use super::processor::Processor;
 pub use columns::{Columns, Matrix};
+pub use pack::Pack;
 pub use rounded::{Activation, Rounded32, Rounded256};
 
-/// A weight type whose rows can be multiplied.
-pub trait RowDot: GgmlType {
-    /// What activations are rounded to before.
-    type Rounded: Activation;
+#[cfg(target_arch = "x86_64")]
+use simd::{Avx2, Avx512};
+use simd::{LANES, Portable, Simd};
 
-    /// `out[j] = w[j] · x` for `out.len()` rows of weights, one behind the other, and one row of activations.
-    fn gemv(processor: Processor, w: &[Self], x: &[Self::Rounded], out: &mut [f32]);
-
-    /// `out[i][j] = w[j] · x[i]` for as many rows of weights as `out` has columns, and as many rows of activations as it has rows.
-    fn gemm(processor: Processor, w: &[Self], x: &[Self::Rounded], out: &mut Columns<'_>);
-}
-
-/// How large the codes of a type are.
-pub trait Codes {
-    /// The largest code; 128 for codes with a sign.
-    const MAX: i32;
-}
-
-macro_rules! row_dot {
-    ($($block:ty: $family:ident, $rounded:ty, $layout:ty);* $(;)?) => {$(
-        const _: () = assert!(size_of::<$block>() == size_of::<$layout>() && align_of::<$block>() == align_of::<$layout>());
-
-        impl RowDot for $block {
-            type Rounded = $rounded;
-
-            fn gemv(processor: Processor, w: &[Self], x: &[$rounded], out: &mut [f32]) {
-                // SAFETY: the block is repr(C) with exactly the fields of the layout, of the same size and alignment (asserted above).
-                let w = unsafe { std::slice::from_raw_parts(w.as_ptr().cast::<$layout>(), w.len()) };
-                $family::gemv(processor, w, x, out);
-            }
-
-            fn gemm(processor: Processor, w: &[Self], x: &[$rounded], out: &mut Columns<'_>) {
-                // SAFETY: as above.
-                let w = unsafe { std::slice::from_raw_parts(w.as_ptr().cast::<$layout>(), w.len()) };
-                $family::gemm(processor, w, x, out);
-            }
+/// `out[i][j] = w[j] · x[i]` for as many rows of activations as `out` has rows and as many rows of weights as it has columns. `w` has
+/// `row` blocks for each sixteen rows; where the last sixteen are not all wanted, what lies in the others does not matter.
+pub fn multiply<P: Pack>(processor: Processor, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
+        fn avx512<P: Pack>(s: Avx512, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
+            tiles(s, w, row, x, out);
         }
-    )*};
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn avx2<P: Pack>(s: Avx2, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
+            tiles(s, w, row, x, out);
+        }
+        if let Some(s) = Avx512::found(processor) {
+            // SAFETY: the processor has what the function is compiled for.
+            return unsafe { avx512(s, w, row, x, out) };
+        }
+        if let Some(s) = Avx2::found(processor) {
+            // SAFETY: as above.
+            return unsafe { avx2(s, w, row, x, out) };
+        }
+    }
+    let _ = processor;
+    tiles(Portable, w, row, x, out);
 }
-row_dot! {
-    f32: float, f32, f32;
-    f16: float, f32, f16;
-    bf16: float, f32, bf16;
-    BlockQ4_0: block32, Rounded32, block32::Q4_0;
-    BlockQ4_1: block32, Rounded32, block32::Q4_1;
-    BlockQ5_0: block32, Rounded32, block32::Q5_0;
-    BlockQ5_1: block32, Rounded32, block32::Q5_1;
-    BlockQ8_0: block32, Rounded32, block32::Q8_0;
-    BlockQ2K: block256, Rounded256, block256::Q2K;
-    BlockQ3K: block256, Rounded256, block256::Q3K;
-    BlockQ4K: block256, Rounded256, block256::Q4K;
-    BlockQ5K: block256, Rounded256, block256::Q5K;
-    BlockQ6K: block256, Rounded256, block256::Q6K;
+
+#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
+#[inline(always)]
+fn tiles<S: Simd, P: Pack>(s: S, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
+    let l = x.len() / row;
+    let mut i = 0;
+    while i < l {
+        i += match l - i {
+            8.. if S::TILE >= 8 => tile::<S, P, 8>(s, w, row, x, i, out),
+            4.. => tile::<S, P, 4>(s, w, row, x, i, out),
+            2.. => tile::<S, P, 2>(s, w, row, x, i, out),
+            _ => tile::<S, P, 1>(s, w, row, x, i, out),
+        };
+    }
+}
+
+/// `N` rows of activations from row `i` on; answers how many they are.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn tile<S: Simd, P: Pack, const N: usize>(s: S, w: &[P], row: usize, x: &[P::Rounded], i: usize, out: &mut Columns<'_>) -> usize {
+    let mut rows = [&x[..row]; N];
+    for n in 0..N {
+        rows[n] = &x[(i + n) * row..(i + n + 1) * row];
+    }
+    for (p, w) in w.chunks_exact(row).enumerate() {
+        let mut totals = [s.floats(0.0); N];
+        for (b, w) in w.iter().enumerate() {
+            let mut x = [&rows[0][0]; N];
+            for n in 0..N {
+                x[n] = &rows[n][b];
+            }
+            totals = w.accumulate(s, x, totals);
+        }
+        for n in 0..N {
+            let totals = s.store(totals[n]);
+            let out = &mut out.row(i + n)[p * LANES..];
+            let count = out.len().min(LANES);
+            out[..count].copy_from_slice(&totals[..count]);
+        }
+    }
+    N
 }

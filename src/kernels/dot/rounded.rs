@@ -53,6 +53,35 @@ pub struct Rounded256 {
     pub codes: [i8; 256],
 }
 
+impl Rounded32 {
+    /// The codes in groups of four.
+    #[expect(clippy::inline_always, reason = "part of a kernel")]
+    #[inline(always)]
+    pub fn groups(&self) -> &[[i8; 4]; 8] {
+        const { assert!(size_of::<[[i8; 4]; 8]>() == size_of::<[i8; 32]>()) };
+        // SAFETY: an array of arrays lies as the array of all of them does.
+        unsafe { &*self.codes.as_ptr().cast() }
+    }
+}
+
+impl Rounded256 {
+    /// 32 codes from `32 · index` on, in groups of four.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub fn groups(&self, index: usize) -> &[[i8; 4]; 8] {
+        let codes = &self.codes.as_chunks::<32>().0[index];
+        // SAFETY: an array of arrays lies as the array of all of them does.
+        unsafe { &*codes.as_ptr().cast() }
+    }
+
+    /// The sum of `len` codes, 16 or 32, from `len · part` on.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub fn sum(&self, part: usize, len: usize) -> i32 {
+        if len == 16 { self.sums[part].into() } else { i32::from(self.sums[2 * part]) + i32::from(self.sums[2 * part + 1]) }
+    }
+}
+
 impl Default for Rounded256 {
     fn default() -> Self {
         Self { scale: 0.0, sums: [0; 16], codes: [0; 256] }

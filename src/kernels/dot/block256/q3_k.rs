@@ -1,98 +1,75 @@
 //! `Q3_K`: 16 parts of 16 weights, codes of 3 bits less 4.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{
-    __m256i, _mm_set_epi32, _mm256_and_si256, _mm256_cvtepu8_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16,
-};
+use super::{Block, GROUPS, accumulate, by_lane, file, of_lane};
+use crate::kernels::dot::Rounded256;
+use crate::kernels::dot::pack::{Pack, turn, turned_back};
+use crate::kernels::dot::simd::{Group, LANES, Simd};
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
-use super::{Block, words};
-use crate::kernels::dot::Codes;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::dot::avx2::load;
-
-/// ggml's `block_q3_K`. For each 128 codes 32 bytes of four pairs of low bits; bit `i` of the third bits belongs to the `i`th 32 codes.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// Sixteen rows of [`file::Q3K`].
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q3K {
-    thirds: [u8; 32],
-    pairs: [[u8; 32]; 2],
-    parts: [u8; 12],
-    scale: u16,
+    scales: [u16; LANES],
+    parts: [[u8; LANES]; 12],
+    pairs: [[Group; GROUPS]; 2],
+    thirds: [Group; GROUPS],
 }
 
-impl Codes for Q3K {
-    const MAX: i32 = 7;
-}
+impl Pack for Q3K {
+    type File = file::Q3K;
+    type Rounded = Rounded256;
 
-impl Q3K {
-    /// Scales of 6 bits, less 32: the nibbles of the first eight bytes, low ones first, under pairs of bits of the last four.
-    fn six_bits(&self) -> [u32; 4] {
-        let [a, b, high] = words(&self.parts);
-        let scale = |low: u32, i: u32| low & 0x0f0f_0f0f | (high >> (2 * i) & 0x0303_0303) << 4;
-        [scale(a, 0), scale(b, 1), scale(a >> 4, 2), scale(b >> 4, 3)]
+    fn pack(rows: [&file::Q3K; LANES]) -> Self {
+        Self {
+            scales: rows.map(|row| row.scale),
+            parts: by_lane(rows.map(|row| row.parts)),
+            pairs: [0, 1].map(|h| turn(rows.map(|row| &row.pairs[h]))),
+            thirds: turn(rows.map(|row| &row.thirds)),
+        }
+    }
+
+    fn row(&self, lane: usize) -> file::Q3K {
+        file::Q3K {
+            thirds: turned_back(&self.thirds, lane),
+            pairs: self.pairs.each_ref().map(|pairs| turned_back(pairs, lane)),
+            parts: of_lane(&self.parts, lane),
+            scale: self.scales[lane],
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+        accumulate(self, s, x, totals)
     }
 }
 
+#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q3K {
+    const MAX: i32 = 7;
     const OFFSET: i32 = 4;
     const PART: usize = 16;
 
-    fn scale(&self) -> u16 {
-        self.scale
+    #[inline(always)]
+    fn scales(&self) -> &[u16; LANES] {
+        &self.scales
     }
 
-    #[inline]
-    fn parts(&self) -> [[i16; 16]; 2] {
-        let bytes = self.six_bits().map(u32::to_le_bytes);
-        [std::array::from_fn(|i| i16::from(bytes[i / 4][i % 4]) - 32); 2]
+    /// In 6 bits, less 32: the nibbles of the first eight bytes, low ones first, under pairs of bits of the last four.
+    #[inline(always)]
+    fn part_scales<S: Simd>(&self, s: S, part: usize) -> S::Ints {
+        let low = s.bits(s.widened(&self.parts[part % 8]), 4 * (part as u32 / 8), 0x0f);
+        let high = s.times(s.bits(s.widened(&self.parts[8 + part % 4]), 2 * (part as u32 / 4), 3), s.ints(16));
+        s.plus(s.plus(low, high), s.ints(-32))
     }
 
-    #[expect(clippy::cast_possible_wrap, reason = "a code is below 8")]
-    fn codes(&self) -> [i8; 256] {
-        let mut codes = [0; 256];
-        for (j, codes) in codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-            for ((code, pairs), thirds) in codes.iter_mut().zip(&self.pairs[j / 4]).zip(&self.thirds) {
-                *code = (pairs >> (2 * (j % 4)) & 3 | (thirds >> j & 1) << 2) as i8;
-            }
+    #[inline(always)]
+    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
+        let (pairs, place) = (&self.pairs[index / 4], 2 * (index % 4) as u32);
+        let mut codes = [s.codes(&pairs[0]); GROUPS];
+        for g in 0..GROUPS {
+            let (pair, third) = (s.down(s.codes(&pairs[g]), place), s.down(s.codes(&self.thirds[g]), index as u32));
+            codes[g] = s.join(s.mask(pair, 3), s.mask(s.up(s.mask(third, 1), 2), 4));
         }
         codes
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> [__m256i; 8] {
-        let (pair, third) = (_mm256_set1_epi8(3), _mm256_set1_epi8(4));
-        let bits = load(&self.thirds);
-        let thirds = [
-            _mm256_slli_epi16(bits, 2),
-            _mm256_slli_epi16(bits, 1),
-            bits,
-            _mm256_srli_epi16(bits, 1),
-            _mm256_srli_epi16(bits, 2),
-            _mm256_srli_epi16(bits, 3),
-            _mm256_srli_epi16(bits, 4),
-            _mm256_srli_epi16(bits, 5),
-        ];
-        let mut codes = [_mm256_setzero_si256(); 8];
-        for h in 0..2 {
-            let low = load(&self.pairs[h]);
-            let pairs = [low, _mm256_srli_epi16(low, 2), _mm256_srli_epi16(low, 4), _mm256_srli_epi16(low, 6)];
-            for i in 0..4 {
-                codes[4 * h + i] = _mm256_or_si256(_mm256_and_si256(pairs[i], pair), _mm256_and_si256(thirds[4 * h + i], third));
-            }
-        }
-        codes
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
-        let [a, b, c, d] = self.six_bits().map(u32::cast_signed);
-        let parts = _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_set_epi32(d, c, b, a)), _mm256_set1_epi16(32));
-        [avx2::by_two(parts), parts]
     }
 }

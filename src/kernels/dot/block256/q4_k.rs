@@ -1,75 +1,81 @@
 //! `Q4_K`: eight parts of 32 weights, codes of 4 bits.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256i, _mm256_and_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_srli_epi16};
+use super::{Block, GROUPS, accumulate, by_lane, file, of_lane, six_bits};
+use crate::kernels::dot::Rounded256;
+use crate::kernels::dot::pack::{Pack, turn, turned_back};
+use crate::kernels::dot::simd::{Group, LANES, Simd};
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
-use super::{Block, six_bits};
-use crate::kernels::dot::Codes;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::dot::avx2::load;
-
-/// ggml's `block_q4_K`. 32 bytes have 64 codes, the low nibbles first.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// Sixteen rows of [`file::Q4K`].
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q4K {
-    scale: u16,
-    min_scale: u16,
-    parts: [u8; 12],
-    nibbles: [[u8; 32]; 4],
+    scales: [u16; LANES],
+    min_scales: [u16; LANES],
+    parts: [[u8; LANES]; 12],
+    nibbles: [[Group; GROUPS]; 4],
 }
 
-impl Codes for Q4K {
-    const MAX: i32 = 15;
+impl Pack for Q4K {
+    type File = file::Q4K;
+    type Rounded = Rounded256;
+
+    fn pack(rows: [&file::Q4K; LANES]) -> Self {
+        Self {
+            scales: rows.map(|row| row.scale),
+            min_scales: rows.map(|row| row.min_scale),
+            parts: by_lane(rows.map(|row| row.parts)),
+            nibbles: [0, 1, 2, 3].map(|i| turn(rows.map(|row| &row.nibbles[i]))),
+        }
+    }
+
+    fn row(&self, lane: usize) -> file::Q4K {
+        file::Q4K {
+            scale: self.scales[lane],
+            min_scale: self.min_scales[lane],
+            parts: of_lane(&self.parts, lane),
+            nibbles: self.nibbles.each_ref().map(|nibbles| turned_back(nibbles, lane)),
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+        accumulate(self, s, x, totals)
+    }
 }
 
+#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q4K {
+    const MAX: i32 = 15;
     const OFFSET: i32 = 0;
     const PART: usize = 32;
 
-    fn scale(&self) -> u16 {
-        self.scale
+    #[inline(always)]
+    fn scales(&self) -> &[u16; LANES] {
+        &self.scales
     }
 
-    fn min_scale(&self) -> u16 {
-        self.min_scale
+    #[inline(always)]
+    fn min_scales(&self) -> Option<&[u16; LANES]> {
+        Some(&self.min_scales)
     }
 
-    #[inline]
-    fn parts(&self) -> [[i16; 16]; 2] {
-        six_bits(&self.parts)
+    #[inline(always)]
+    fn part_scales<S: Simd>(&self, s: S, part: usize) -> S::Ints {
+        six_bits(s, &self.parts, part, false)
     }
 
-    #[expect(clippy::cast_possible_wrap, reason = "a nibble is below 16")]
-    fn codes(&self) -> [i8; 256] {
-        let mut codes = [0; 256];
-        for (codes, bytes) in codes.as_chunks_mut::<64>().0.iter_mut().zip(&self.nibbles) {
-            for (i, byte) in bytes.iter().enumerate() {
-                codes[i] = (byte & 0x0f) as i8;
-                codes[i + 32] = (byte >> 4) as i8;
-            }
+    #[inline(always)]
+    fn part_mins<S: Simd>(&self, s: S, part: usize) -> S::Ints {
+        six_bits(s, &self.parts, part, true)
+    }
+
+    #[inline(always)]
+    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
+        let (nibbles, place) = (&self.nibbles[index / 2], 4 * (index % 2) as u32);
+        let mut codes = [s.codes(&nibbles[0]); GROUPS];
+        for g in 0..GROUPS {
+            codes[g] = s.mask(s.down(s.codes(&nibbles[g]), place), 0x0f);
         }
         codes
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> [__m256i; 8] {
-        let low = _mm256_set1_epi8(0x0f);
-        let mut codes = [_mm256_setzero_si256(); 8];
-        for i in 0..4 {
-            let bytes = load(&self.nibbles[i]);
-            codes[2 * i] = _mm256_and_si256(bytes, low);
-            codes[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low);
-        }
-        codes
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
-        avx2::six_bits(&self.parts)
     }
 }

@@ -1,92 +1,86 @@
 //! `Q5_K`: eight parts of 32 weights, codes of 5 bits.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{
-    __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srli_epi16,
-};
+use super::{Block, GROUPS, accumulate, by_lane, file, of_lane, six_bits};
+use crate::kernels::dot::Rounded256;
+use crate::kernels::dot::pack::{Pack, turn, turned_back};
+use crate::kernels::dot::simd::{Group, LANES, Simd};
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
-use super::{Block, six_bits};
-use crate::kernels::dot::Codes;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::dot::avx2::load;
-
-/// ggml's `block_q5_K`. As `Q4_K`; bit `i` of the fifth bits belongs to part `i`.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// Sixteen rows of [`file::Q5K`].
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q5K {
-    scale: u16,
-    min_scale: u16,
-    parts: [u8; 12],
-    fifths: [u8; 32],
-    nibbles: [[u8; 32]; 4],
+    scales: [u16; LANES],
+    min_scales: [u16; LANES],
+    parts: [[u8; LANES]; 12],
+    fifths: [Group; GROUPS],
+    nibbles: [[Group; GROUPS]; 4],
 }
 
-impl Codes for Q5K {
-    const MAX: i32 = 31;
+impl Pack for Q5K {
+    type File = file::Q5K;
+    type Rounded = Rounded256;
+
+    fn pack(rows: [&file::Q5K; LANES]) -> Self {
+        Self {
+            scales: rows.map(|row| row.scale),
+            min_scales: rows.map(|row| row.min_scale),
+            parts: by_lane(rows.map(|row| row.parts)),
+            fifths: turn(rows.map(|row| &row.fifths)),
+            nibbles: [0, 1, 2, 3].map(|i| turn(rows.map(|row| &row.nibbles[i]))),
+        }
+    }
+
+    fn row(&self, lane: usize) -> file::Q5K {
+        file::Q5K {
+            scale: self.scales[lane],
+            min_scale: self.min_scales[lane],
+            parts: of_lane(&self.parts, lane),
+            fifths: turned_back(&self.fifths, lane),
+            nibbles: self.nibbles.each_ref().map(|nibbles| turned_back(nibbles, lane)),
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+        accumulate(self, s, x, totals)
+    }
 }
 
+#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q5K {
+    const MAX: i32 = 31;
     const OFFSET: i32 = 0;
     const PART: usize = 32;
 
-    fn scale(&self) -> u16 {
-        self.scale
+    #[inline(always)]
+    fn scales(&self) -> &[u16; LANES] {
+        &self.scales
     }
 
-    fn min_scale(&self) -> u16 {
-        self.min_scale
+    #[inline(always)]
+    fn min_scales(&self) -> Option<&[u16; LANES]> {
+        Some(&self.min_scales)
     }
 
-    #[inline]
-    fn parts(&self) -> [[i16; 16]; 2] {
-        six_bits(&self.parts)
+    #[inline(always)]
+    fn part_scales<S: Simd>(&self, s: S, part: usize) -> S::Ints {
+        six_bits(s, &self.parts, part, false)
     }
 
-    #[expect(clippy::cast_possible_wrap, reason = "a code is below 32")]
-    fn codes(&self) -> [i8; 256] {
-        let mut codes = [0; 256];
-        for (j, (codes, bytes)) in codes.as_chunks_mut::<64>().0.iter_mut().zip(&self.nibbles).enumerate() {
-            for (i, (byte, fifths)) in bytes.iter().zip(&self.fifths).enumerate() {
-                codes[i] = (byte & 0x0f | (fifths >> (2 * j) & 1) << 4) as i8;
-                codes[i + 32] = (byte >> 4 | (fifths >> (2 * j + 1) & 1) << 4) as i8;
-            }
+    #[inline(always)]
+    fn part_mins<S: Simd>(&self, s: S, part: usize) -> S::Ints {
+        six_bits(s, &self.parts, part, true)
+    }
+
+    #[inline(always)]
+    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
+        let (nibbles, place) = (&self.nibbles[index / 2], 4 * (index % 2) as u32);
+        let mut codes = [s.codes(&nibbles[0]); GROUPS];
+        for g in 0..GROUPS {
+            let nibble = s.mask(s.down(s.codes(&nibbles[g]), place), 0x0f);
+            let fifth = s.mask(s.down(s.codes(&self.fifths[g]), index as u32), 1);
+            codes[g] = s.join(nibble, s.up(fifth, 4));
         }
         codes
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> [__m256i; 8] {
-        let (low, fifth) = (_mm256_set1_epi8(0x0f), _mm256_set1_epi8(0x10));
-        let bits = load(&self.fifths);
-        let mut codes = [_mm256_setzero_si256(); 8];
-        for i in 0..4 {
-            let bytes = load(&self.nibbles[i]);
-            codes[2 * i] = _mm256_and_si256(bytes, low);
-            codes[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low);
-        }
-        let fifths = [
-            _mm256_slli_epi16(bits, 4),
-            _mm256_slli_epi16(bits, 3),
-            _mm256_slli_epi16(bits, 2),
-            _mm256_slli_epi16(bits, 1),
-            bits,
-            _mm256_srli_epi16(bits, 1),
-            _mm256_srli_epi16(bits, 2),
-            _mm256_srli_epi16(bits, 3),
-        ];
-        for i in 0..8 {
-            codes[i] = _mm256_or_si256(codes[i], _mm256_and_si256(fifths[i], fifth));
-        }
-        codes
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
-        avx2::six_bits(&self.parts)
     }
 }

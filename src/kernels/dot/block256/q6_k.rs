@@ -1,82 +1,74 @@
 //! `Q6_K`: 16 parts of 16 weights, codes of 6 bits less 32.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_slli_epi16, _mm256_srli_epi16,
-};
+use super::{Block, GROUPS, accumulate, file};
+use crate::kernels::dot::Rounded256;
+use crate::kernels::dot::pack::{Pack, turn, turned_back};
+use crate::kernels::dot::simd::{Group, LANES, Simd};
 
-use super::Block;
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
-use crate::kernels::dot::Codes;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::dot::avx2::load;
-
-/// ggml's `block_q6_K`. For each 128 codes 64 bytes of nibbles, the low ones first, and 32 bytes with four pairs of high bits.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// Sixteen rows of [`file::Q6K`].
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q6K {
-    nibbles: [[[u8; 32]; 2]; 2],
-    high: [[u8; 32]; 2],
-    parts: [i8; 16],
-    scale: u16,
+    scales: [u16; LANES],
+    parts: [[i8; LANES]; 16],
+    high: [[Group; GROUPS]; 2],
+    nibbles: [[[Group; GROUPS]; 2]; 2],
 }
 
-impl Codes for Q6K {
-    const MAX: i32 = 63;
+impl Pack for Q6K {
+    type File = file::Q6K;
+    type Rounded = Rounded256;
+
+    fn pack(rows: [&file::Q6K; LANES]) -> Self {
+        Self {
+            scales: rows.map(|row| row.scale),
+            parts: std::array::from_fn(|i| rows.map(|row| row.parts[i])),
+            high: [0, 1].map(|h| turn(rows.map(|row| &row.high[h]))),
+            nibbles: [0, 1].map(|h| [0, 1].map(|i| turn(rows.map(|row| &row.nibbles[h][i])))),
+        }
+    }
+
+    fn row(&self, lane: usize) -> file::Q6K {
+        file::Q6K {
+            nibbles: self.nibbles.each_ref().map(|half| half.each_ref().map(|nibbles| turned_back(nibbles, lane))),
+            high: self.high.each_ref().map(|high| turned_back(high, lane)),
+            parts: self.parts.map(|lanes| lanes[lane]),
+            scale: self.scales[lane],
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+        accumulate(self, s, x, totals)
+    }
 }
 
+#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q6K {
+    const MAX: i32 = 63;
     const OFFSET: i32 = 32;
     const PART: usize = 16;
 
-    fn scale(&self) -> u16 {
-        self.scale
+    #[inline(always)]
+    fn scales(&self) -> &[u16; LANES] {
+        &self.scales
     }
 
-    #[inline]
-    fn parts(&self) -> [[i16; 16]; 2] {
-        [self.parts.map(i16::from); 2]
+    #[inline(always)]
+    fn part_scales<S: Simd>(&self, s: S, part: usize) -> S::Ints {
+        s.widened_signed(&self.parts[part])
     }
 
-    #[expect(clippy::cast_possible_wrap, reason = "a code is below 64")]
-    fn codes(&self) -> [i8; 256] {
-        let mut codes = [0; 256];
-        for (h, codes) in codes.as_chunks_mut::<128>().0.iter_mut().enumerate() {
-            for (i, high) in self.high[h].iter().enumerate() {
-                let [a, b] = [self.nibbles[h][0][i], self.nibbles[h][1][i]];
-                codes[i] = (a & 0x0f | (high & 3) << 4) as i8;
-                codes[i + 32] = (b & 0x0f | (high >> 2 & 3) << 4) as i8;
-                codes[i + 64] = (a >> 4 | (high >> 4 & 3) << 4) as i8;
-                codes[i + 96] = (b >> 4 | (high >> 6) << 4) as i8;
-            }
+    #[inline(always)]
+    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
+        let (half, quarter) = (index / 4, index % 4);
+        let (nibbles, high) = (&self.nibbles[half][quarter % 2], &self.high[half]);
+        let mut codes = [s.codes(&nibbles[0]); GROUPS];
+        for g in 0..GROUPS {
+            let nibble = s.mask(s.down(s.codes(&nibbles[g]), 4 * (quarter as u32 / 2)), 0x0f);
+            let pair = s.mask(s.down(s.codes(&high[g]), 2 * quarter as u32), 3);
+            codes[g] = s.join(nibble, s.up(pair, 4));
         }
         codes
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> [__m256i; 8] {
-        let (low, pair) = (_mm256_set1_epi8(0x0f), _mm256_set1_epi8(0x30));
-        let mut codes = [_mm256_setzero_si256(); 8];
-        for h in 0..2 {
-            let (a, b, high) = (load(&self.nibbles[h][0]), load(&self.nibbles[h][1]), load(&self.high[h]));
-            let nibbles = [a, b, _mm256_srli_epi16(a, 4), _mm256_srli_epi16(b, 4)];
-            let highs = [_mm256_slli_epi16(high, 4), _mm256_slli_epi16(high, 2), high, _mm256_srli_epi16(high, 2)];
-            for i in 0..4 {
-                codes[4 * h + i] = _mm256_or_si256(_mm256_and_si256(nibbles[i], low), _mm256_and_si256(highs[i], pair));
-            }
-        }
-        codes
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn parts_avx2(&self) -> [__m256i; 2] {
-        // SAFETY: an unaligned load of the array's 16 bytes.
-        let parts = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(self.parts.as_ptr().cast()) });
-        [avx2::by_two(parts), parts]
     }
 }

@@ -1,210 +1,238 @@
-//! The types: how their blocks lie in a file, and how they become codes.
+//! The types: how their blocks lie in a file, how they are packed, and how they become codes.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm_srli_epi16, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_or_si256, _mm256_set_m128i,
-    _mm256_set1_epi8, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_setr_epi64x, _mm256_shuffle_epi8,
-};
+use super::{Block, GROUPS, accumulate};
+use crate::kernels::dot::Rounded32;
+use crate::kernels::dot::pack::{Pack, turn, turned_back};
+use crate::kernels::dot::simd::{Group, LANES, Simd};
 
-use super::Block;
-use crate::kernels::dot::Codes;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::dot::avx2::load;
+/// The layouts of ggml's blocks.
+pub mod file {
+    /// `block_q4_0`: a scale, and 32 codes less 8; low nibbles are the first 16.
+    #[derive(Debug, Clone, Copy)]
+    #[repr(C)]
+    pub struct Q4_0 {
+        pub scale: u16,
+        pub nibbles: [u8; 16],
+    }
 
-/// ggml's `block_q4_0`: a scale, and 32 codes less 8; low nibbles are the first 16.
-#[derive(Clone, Copy)]
-#[repr(C)]
+    /// `block_q4_1`: a scale, a minimum and 32 codes.
+    #[derive(Debug, Clone, Copy)]
+    #[repr(C)]
+    pub struct Q4_1 {
+        pub scale: u16,
+        pub min: u16,
+        pub nibbles: [u8; 16],
+    }
+
+    /// `block_q5_0`: a scale, the fifth bits, one for each code, and the others; less 16.
+    #[derive(Debug, Clone, Copy)]
+    #[repr(C)]
+    pub struct Q5_0 {
+        pub scale: u16,
+        pub fifths: [u8; 4],
+        pub nibbles: [u8; 16],
+    }
+
+    /// `block_q5_1`: a scale, a minimum, the fifth bits and the others.
+    #[derive(Debug, Clone, Copy)]
+    #[repr(C)]
+    pub struct Q5_1 {
+        pub scale: u16,
+        pub min: u16,
+        pub fifths: [u8; 4],
+        pub nibbles: [u8; 16],
+    }
+
+    /// `block_q8_0`: a scale and 32 codes with a sign.
+    #[derive(Debug, Clone, Copy)]
+    #[repr(C)]
+    pub struct Q8_0 {
+        pub scale: u16,
+        pub codes: [i8; 32],
+    }
+}
+
+/// `Q4_0`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q4_0 {
-    scale: u16,
-    nibbles: [u8; 16],
+    scales: [u16; LANES],
+    nibbles: [Group; 4],
 }
 
-/// ggml's `block_q4_1`: a scale, a minimum and 32 codes.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// `Q4_1`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q4_1 {
-    scale: u16,
-    min: u16,
-    nibbles: [u8; 16],
+    scales: [u16; LANES],
+    mins: [u16; LANES],
+    nibbles: [Group; 4],
 }
 
-/// ggml's `block_q5_0`: a scale, the fifth bits, one for each code, and the others; less 16.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// `Q5_0`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q5_0 {
-    scale: u16,
-    fifths: [u8; 4],
-    nibbles: [u8; 16],
+    scales: [u16; LANES],
+    fifths: Group,
+    nibbles: [Group; 4],
 }
 
-/// ggml's `block_q5_1`: a scale, a minimum, the fifth bits and the others.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// `Q5_1`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q5_1 {
-    scale: u16,
-    min: u16,
-    fifths: [u8; 4],
-    nibbles: [u8; 16],
+    scales: [u16; LANES],
+    mins: [u16; LANES],
+    fifths: Group,
+    nibbles: [Group; 4],
 }
 
-/// ggml's `block_q8_0`: a scale and 32 codes with a sign.
-#[derive(Clone, Copy)]
-#[repr(C)]
+/// `Q8_0`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub struct Q8_0 {
-    scale: u16,
-    codes: [i8; 32],
+    scales: [u16; LANES],
+    /// Each 128 more than it stands for.
+    codes: [Group; GROUPS],
 }
 
-macro_rules! codes {
-    ($($block:ty: $max:literal),*) => {$(impl Codes for $block {
-        const MAX: i32 = $max;
-    })*};
-}
-codes!(Q4_0: 15, Q4_1: 15, Q5_0: 31, Q5_1: 31, Q8_0: 128);
-
-impl Block for Q4_0 {
-    const OFFSET: i32 = 8;
-    const MIN: bool = false;
-
-    fn scale(&self) -> u16 {
-        self.scale
+/// Low nibbles, then high ones.
+#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
+#[inline(always)]
+fn nibbles<S: Simd>(s: S, packed: &[Group; 4]) -> [S::Codes; GROUPS] {
+    let mut codes = [s.codes(&packed[0]); GROUPS];
+    for g in 0..4 {
+        let both = s.codes(&packed[g]);
+        codes[g] = s.mask(both, 0x0f);
+        codes[g + 4] = s.mask(s.down(both, 4), 0x0f);
     }
-
-    fn codes(&self) -> [i8; 32] {
-        nibbles(&self.nibbles)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> __m256i {
-        nibbles_avx2(&self.nibbles)
-    }
+    codes
 }
 
-impl Block for Q4_1 {
-    const OFFSET: i32 = 0;
-    const MIN: bool = true;
-
-    fn scale(&self) -> u16 {
-        self.scale
+/// Codes with their fifth bits: bit `g` of a byte belongs to group `g`.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn with_fifths<S: Simd>(s: S, mut codes: [S::Codes; GROUPS], fifths: &Group) -> [S::Codes; GROUPS] {
+    let fifths = s.codes(fifths);
+    for g in 0..GROUPS as u32 {
+        let bit = if g < 4 { s.up(fifths, 4 - g) } else { s.down(fifths, g - 4) };
+        codes[g as usize] = s.join(codes[g as usize], s.mask(bit, 0x10));
     }
-
-    fn min(&self) -> u16 {
-        self.min
-    }
-
-    fn codes(&self) -> [i8; 32] {
-        nibbles(&self.nibbles)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> __m256i {
-        nibbles_avx2(&self.nibbles)
-    }
+    codes
 }
 
-impl Block for Q5_0 {
-    const OFFSET: i32 = 16;
-    const MIN: bool = false;
-
-    fn scale(&self) -> u16 {
-        self.scale
+/// The fifth bits of codes `4g + j` come together in byte `j` of a lane, each at place `g`.
+fn pack_fifths(rows: [[u8; 4]; LANES]) -> Group {
+    let mut packed = [0; 4 * LANES];
+    for (packed, row) in packed.as_chunks_mut::<4>().0.iter_mut().zip(rows) {
+        let bits = u32::from_le_bytes(row);
+        for code in 0..32 {
+            packed[code % 4] |= u8::from(bits >> code & 1 == 1) << (code / 4);
+        }
     }
-
-    fn codes(&self) -> [i8; 32] {
-        with_fifths(nibbles(&self.nibbles), self.fifths)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> __m256i {
-        _mm256_or_si256(nibbles_avx2(&self.nibbles), fifths_avx2(self.fifths))
-    }
+    packed
 }
 
-impl Block for Q5_1 {
-    const OFFSET: i32 = 0;
-    const MIN: bool = true;
+fn unpacked_fifths(packed: &Group, lane: usize) -> [u8; 4] {
+    let bits = (0..32).fold(0, |bits, code| bits | u32::from(packed[4 * lane + code % 4] >> (code / 4) & 1) << code);
+    bits.to_le_bytes()
+}
 
-    fn scale(&self) -> u16 {
-        self.scale
+/// A type whose codes are nibbles, with or without minimum and fifth bits.
+macro_rules! nibble_type {
+    ($name:ident, $max:literal, $offset:literal $(, min $min:ident)? $(, fifths $fifths:ident)?) => {
+        impl Pack for $name {
+            type File = file::$name;
+            type Rounded = Rounded32;
+
+            fn pack(rows: [&file::$name; LANES]) -> Self {
+                Self {
+                    scales: rows.map(|row| row.scale),
+                    $(mins: rows.map(|row| row.$min),)?
+                    $($fifths: pack_fifths(rows.map(|row| row.$fifths)),)?
+                    nibbles: turn(rows.map(|row| &row.nibbles)),
+                }
+            }
+
+            fn row(&self, lane: usize) -> file::$name {
+                file::$name {
+                    scale: self.scales[lane],
+                    $($min: self.mins[lane],)?
+                    $($fifths: unpacked_fifths(&self.$fifths, lane),)?
+                    nibbles: turned_back(&self.nibbles, lane),
+                }
+            }
+
+            #[inline(always)]
+            fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded32; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+                accumulate(self, s, x, totals)
+            }
+        }
+
+        impl Block for $name {
+            const MAX: i32 = $max;
+            const OFFSET: i32 = $offset;
+
+            #[inline(always)]
+            fn scales(&self) -> &[u16; LANES] {
+                &self.scales
+            }
+
+            $(#[inline(always)]
+            fn mins(&self) -> Option<&[u16; LANES]> {
+                let $min = &self.mins;
+                Some($min)
+            })?
+
+            #[inline(always)]
+            fn codes<S: Simd>(&self, s: S) -> [S::Codes; GROUPS] {
+                let codes = nibbles(s, &self.nibbles);
+                $(let codes = with_fifths(s, codes, &self.$fifths);)?
+                codes
+            }
+        }
+    };
+}
+nibble_type!(Q4_0, 15, 8);
+nibble_type!(Q4_1, 15, 0, min min);
+nibble_type!(Q5_0, 31, 16, fifths fifths);
+nibble_type!(Q5_1, 31, 0, min min, fifths fifths);
+
+impl Pack for Q8_0 {
+    type File = file::Q8_0;
+    type Rounded = Rounded32;
+
+    fn pack(rows: [&file::Q8_0; LANES]) -> Self {
+        let codes = rows.map(|row| row.codes.map(|code| code.cast_unsigned() ^ 0x80));
+        Self { scales: rows.map(|row| row.scale), codes: turn(codes.each_ref()) }
     }
 
-    fn min(&self) -> u16 {
-        self.min
+    fn row(&self, lane: usize) -> file::Q8_0 {
+        file::Q8_0 { scale: self.scales[lane], codes: turned_back(&self.codes, lane).map(|code| (code ^ 0x80).cast_signed()) }
     }
 
-    fn codes(&self) -> [i8; 32] {
-        with_fifths(nibbles(&self.nibbles), self.fifths)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> __m256i {
-        _mm256_or_si256(nibbles_avx2(&self.nibbles), fifths_avx2(self.fifths))
+    #[inline(always)]
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded32; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+        accumulate(self, s, x, totals)
     }
 }
 
 impl Block for Q8_0 {
+    const MAX: i32 = 255;
     const OFFSET: i32 = 0;
-    const MIN: bool = false;
 
-    fn scale(&self) -> u16 {
-        self.scale
+    #[inline(always)]
+    fn scales(&self) -> &[u16; LANES] {
+        &self.scales
     }
 
-    fn codes(&self) -> [i8; 32] {
-        self.codes
+    #[inline(always)]
+    fn codes<S: Simd>(&self, s: S) -> [S::Codes; GROUPS] {
+        let mut codes = [s.codes(&self.codes[0]); GROUPS];
+        for g in 0..GROUPS {
+            codes[g] = s.codes(&self.codes[g]);
+        }
+        codes
     }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn codes_avx2(&self) -> __m256i {
-        load(&self.codes)
-    }
-}
-
-#[expect(clippy::cast_possible_wrap, reason = "a nibble is below 16")]
-fn nibbles(packed: &[u8; 16]) -> [i8; 32] {
-    let mut codes = [0; 32];
-    for (i, &byte) in packed.iter().enumerate() {
-        codes[i] = (byte & 0x0f) as i8;
-        codes[i + 16] = (byte >> 4) as i8;
-    }
-    codes
-}
-
-fn with_fifths(mut codes: [i8; 32], fifths: [u8; 4]) -> [i8; 32] {
-    let bits = u32::from_le_bytes(fifths);
-    for (i, code) in codes.iter_mut().enumerate() {
-        *code |= i8::from(bits >> i & 1 == 1) << 4;
-    }
-    codes
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[target_feature(enable = "avx2")]
-fn nibbles_avx2(packed: &[u8; 16]) -> __m256i {
-    // SAFETY: an unaligned load of the array's 16 bytes.
-    let packed = unsafe { _mm_loadu_si128(packed.as_ptr().cast::<__m128i>()) };
-    _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(packed, 4), packed), _mm256_set1_epi8(0x0f))
-}
-
-/// 16 for each code whose bit is set.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[target_feature(enable = "avx2")]
-fn fifths_avx2(bits: [u8; 4]) -> __m256i {
-    // Each byte of the bits comes to eight places, each of which asks for one bit of it.
-    let places = _mm256_setr_epi64x(0, 0x0101_0101_0101_0101, 0x0202_0202_0202_0202, 0x0303_0303_0303_0303);
-    let masks = _mm256_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
-    let spread = _mm256_shuffle_epi8(_mm256_set1_epi32(i32::from_le_bytes(bits)), places);
-    _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(spread, masks), masks), _mm256_set1_epi8(0x10))
 }

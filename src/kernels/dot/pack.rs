@@ -1,0 +1,44 @@
+//! How weights lie in memory: sixteen rows together, block by block, so that a lane of a vector is a row, sums need no adding up across a
+//! vector, and a thread reads one stream. It takes as many bytes as the file has, and gives its blocks back bit by bit.
+
+use super::rounded::Activation;
+use super::simd::{Group, LANES, Simd};
+
+/// One block of each of sixteen rows.
+pub trait Pack: Sized + Copy + Send + Sync + 'static {
+    /// A row's block as a file has it.
+    type File: Copy + Sync + 'static;
+    /// What activations are rounded to before.
+    type Rounded: Activation;
+
+    /// Puts the blocks of sixteen rows together.
+    fn pack(rows: [&Self::File; LANES]) -> Self;
+
+    /// The block of one row.
+    fn row(&self, lane: usize) -> Self::File;
+
+    /// Adds the products of sixteen rows with `N` rows of activations, in this block.
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Self::Rounded; N], totals: [S::Floats; N]) -> [S::Floats; N];
+}
+
+/// Bytes of sixteen rows, turned: four of each row, and the next four.
+pub fn turn<const BYTES: usize, const G: usize>(rows: [&[u8; BYTES]; LANES]) -> [Group; G] {
+    const { assert!(BYTES == 4 * G) };
+    let mut groups = [[0; 4 * LANES]; G];
+    for (lane, row) in rows.into_iter().enumerate() {
+        for (group, four) in groups.iter_mut().zip(row.as_chunks::<4>().0) {
+            group[4 * lane..4 * lane + 4].copy_from_slice(four);
+        }
+    }
+    groups
+}
+
+/// The bytes of one row again.
+pub fn turned_back<const BYTES: usize, const G: usize>(groups: &[Group; G], lane: usize) -> [u8; BYTES] {
+    const { assert!(BYTES == 4 * G) };
+    let mut row = [0; BYTES];
+    for (group, four) in groups.iter().zip(row.as_chunks_mut::<4>().0) {
+        four.copy_from_slice(&group[4 * lane..4 * lane + 4]);
+    }
+    row
+}

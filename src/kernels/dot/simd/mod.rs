@@ -1,0 +1,104 @@
+//! Sixteen lanes, a row of weights in each: the few operations that products of packed weights are made of.
+//!
+//! A kernel is written once over [`Simd`] and compiled for each instruction set. The value that a kernel computes with is the proof that
+//! its instructions are there, so it can only be had where they were found. Integers are exact and floating-point operations are the
+//! same ones in the same order everywhere, so all instruction sets give the same bits.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::Avx512;
+pub use portable::Portable;
+
+/// Rows of weights that are multiplied together.
+pub const LANES: usize = 16;
+
+/// Four neighbouring codes of each row.
+pub type Group = [u8; 4 * LANES];
+
+/// Operations on sixteen lanes.
+///
+/// Implementations are inlined into what is compiled for their instructions ([`super::for_each_simd`]).
+pub trait Simd: Copy {
+    /// A [`Group`].
+    type Codes: Copy;
+    /// Integers of 32 bits.
+    type Ints: Copy;
+    /// F32.
+    type Floats: Copy;
+
+    /// Rows of activations that are multiplied at a time.
+    const TILE: usize;
+    /// What codes that reach 255 are taken for beyond what they stand for, which is 128 less than they are.
+    const EXCESS: i32;
+
+    /// The codes, or what they are made from.
+    fn codes(self, group: &Group) -> Self::Codes;
+    /// The bits of each byte that `mask` has.
+    fn mask(self, codes: Self::Codes, mask: u8) -> Self::Codes;
+    /// Bits of both.
+    fn join(self, a: Self::Codes, b: Self::Codes) -> Self::Codes;
+    /// Each byte's bits moved down, for at most seven places; what comes from a neighbour must be masked away.
+    fn down(self, codes: Self::Codes, places: u32) -> Self::Codes;
+    /// The same up.
+    fn up(self, codes: Self::Codes, places: u32) -> Self::Codes;
+
+    /// `sums[n] + Σ codes · x[n]`, for `G` groups of codes and as many groups of four activations. `max` is the largest code; codes that
+    /// reach 255 stand for signed numbers and are taken for these and [`Simd::EXCESS`].
+    fn products<const G: usize, const N: usize>(
+        self,
+        max: i32,
+        sums: [Self::Ints; N],
+        codes: &[Self::Codes; G],
+        x: [&[[i8; 4]; G]; N],
+    ) -> [Self::Ints; N];
+    /// The same with the products of each row multiplied by its factor, of at most 16 bits; for codes up to 63.
+    fn scaled_products<const G: usize, const N: usize>(
+        self,
+        max: i32,
+        sums: [Self::Ints; N],
+        codes: &[Self::Codes; G],
+        x: [&[[i8; 4]; G]; N],
+        factors: Self::Ints,
+    ) -> [Self::Ints; N];
+
+    /// The same number in all lanes.
+    fn ints(self, value: i32) -> Self::Ints;
+    /// Bytes, without sign.
+    fn widened(self, bytes: &[u8; LANES]) -> Self::Ints;
+    /// Bytes, with sign.
+    fn widened_signed(self, bytes: &[i8; LANES]) -> Self::Ints;
+    /// `a + b`
+    fn plus(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
+    /// `a · b`
+    fn times(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
+    /// Bits moved down by `places`, and of these those that `mask` has.
+    fn bits(self, x: Self::Ints, places: u32, mask: i32) -> Self::Ints;
+
+    /// The same number in all lanes.
+    fn floats(self, value: f32) -> Self::Floats;
+    /// Half-precision numbers.
+    fn halves(self, bits: &[u16; LANES]) -> Self::Floats;
+    /// `bf16`, which are the upper halves of F32.
+    fn brains(self, bits: &[u16; LANES]) -> Self::Floats;
+    /// F32.
+    fn load(self, values: &[f32; LANES]) -> Self::Floats;
+    /// Integers, rounded to F32.
+    fn to_floats(self, x: Self::Ints) -> Self::Floats;
+    /// `a + b`
+    fn add(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
+    /// `a − b`
+    fn subtract(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
+    /// `a · b`
+    fn multiply(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
+    /// `a · b + c`: rounded once where the instruction for it is there, twice elsewhere.
+    fn multiply_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
+    /// The lanes, in order.
+    fn store(self, x: Self::Floats) -> [f32; LANES];
+}
