@@ -15,6 +15,9 @@ use crate::kernels::pool::Pool;
 use crate::kernels::processor::Processor;
 use crate::kernels::weight::{Vector, Weight};
 
+/// Rows of activations per task of what is done to each value: a single row is not cut.
+const ROWS_PER_TASK: usize = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Fast {
@@ -44,9 +47,7 @@ impl Compute for Fast {
 
     fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Buffer> {
         let mut x = self.arena.buffer(tokens.len(), table.cols());
-        for (row, &token) in x.chunks_mut(table.cols()).zip(tokens) {
-            table.dequantize(token as usize, row);
-        }
+        self.pool.chunks(&mut x, table.cols(), |i, row| table.dequantize(tokens[i] as usize, row));
         Ok(x)
     }
 
@@ -64,16 +65,21 @@ impl Compute for Fast {
 
     fn rms_norm(&mut self, x: &Buffer, weight: &Vector, eps: f32) -> Result<Buffer> {
         let mut out = self.arena.buffer(x.l(), x.width());
-        elementwise::rms_norm(self.processor, x, weight.values(), eps, &mut out);
+        let (step, x): (usize, &[f32]) = (ROWS_PER_TASK * x.width(), x);
+        self.pool.chunks(&mut out, step, |i, out| {
+            elementwise::rms_norm(self.processor, &x[i * step..][..out.len()], weight.values(), eps, out);
+        });
         Ok(out)
     }
 
     fn rotate(&mut self, mut x: Buffer, head_dim: usize, rotation: &Rotation) -> Result<Buffer> {
         let (width, pairs) = (x.width(), rotation.pairs);
-        let angles = rotation.cos.chunks(pairs).zip(rotation.sin.chunks(pairs));
-        for (row, (cos, sin)) in x.chunks_mut(width).zip(angles) {
-            elementwise::rotate(row, head_dim, rotation.pairing, cos, sin);
-        }
+        self.pool.chunks(&mut x, ROWS_PER_TASK * width, |task, rows| {
+            for (i, row) in rows.chunks_mut(width).enumerate() {
+                let angles = (task * ROWS_PER_TASK + i) * pairs..(task * ROWS_PER_TASK + i + 1) * pairs;
+                elementwise::rotate(row, head_dim, rotation.pairing, &rotation.cos[angles.clone()], &rotation.sin[angles]);
+            }
+        });
         Ok(x)
     }
 
@@ -89,13 +95,14 @@ impl Compute for Fast {
     }
 
     fn silu_mul(&mut self, mut gate: Buffer, up: &Buffer) -> Result<Buffer> {
-        let (width, up): (usize, &[f32]) = (gate.width(), up);
-        self.pool.chunks(&mut gate, width, |i, row| elementwise::silu_mul(self.processor, row, &up[i * width..][..row.len()]));
+        let (step, up): (usize, &[f32]) = (ROWS_PER_TASK * gate.width(), up);
+        self.pool.chunks(&mut gate, step, |i, rows| elementwise::silu_mul(self.processor, rows, &up[i * step..][..rows.len()]));
         Ok(gate)
     }
 
     fn add(&mut self, mut x: Buffer, y: &Buffer) -> Result<Buffer> {
-        elementwise::add(&mut x, y);
+        let (step, y): (usize, &[f32]) = (ROWS_PER_TASK * x.width(), y);
+        self.pool.chunks(&mut x, step, |i, rows| elementwise::add(rows, &y[i * step..][..rows.len()]));
         Ok(x)
     }
 

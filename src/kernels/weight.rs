@@ -3,6 +3,7 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use candle_core::quantized::GgmlType as _;
 use half::{bf16, f16};
@@ -23,11 +24,14 @@ use crate::units::Bytes;
 /// Bytes of a file that are read between two looks at the stop flag.
 const READ_STEP: usize = 4 << 20;
 
-/// Bytes of weights per task of a product with few rows of activations: large enough to be worth handing out, small enough to balance.
-const TASK_BYTES: usize = 24 << 10;
+/// Tasks of a product with few rows of activations: enough to balance.
+const TASKS: usize = 32;
+
+/// Bytes of weights of such a task: enough to be worth handing out and to be read in one go.
+const TASK_BYTES: RangeInclusive<usize> = 16 << 10..=128 << 10;
 
 /// Rows of weights per task of a product with many: they stay in a near cache while all activations pass by.
-const TASK_ROWS: usize = 2 * LANES;
+const TASK_ROWS: usize = 4 * LANES;
 
 /// From this many rows of activations on there are many.
 const MANY: usize = 4;
@@ -266,8 +270,9 @@ impl Weight {
         if l >= MANY {
             return TASK_ROWS;
         }
-        let row_bytes = self.packs.size() / self.rows.next_multiple_of(LANES).max(1);
-        (TASK_BYTES / row_bytes.max(1) / LANES * LANES).max(LANES)
+        let bytes = (self.packs.size() / TASKS).clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
+        let pack_bytes = self.packs.size() / self.rows.div_ceil(LANES).max(1);
+        (bytes / pack_bytes.max(1)).max(1) * LANES
     }
 
     /// Rows from `first_row` on as F32, as many as `out` holds.

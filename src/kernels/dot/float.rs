@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use super::pack::Pack;
+use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
 /// A column of sixteen rows.
@@ -25,6 +26,8 @@ macro_rules! float {
         impl Pack for $pack {
             type File = $file;
             type Rounded = f32;
+            const SPAN: usize = 2048;
+            const LIGHT: bool = true;
 
             fn pack(rows: [&$file; LANES]) -> Self {
                 Self(rows.map($to))
@@ -36,6 +39,9 @@ macro_rules! float {
 
             #[inline(always)]
             fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&f32; N], mut totals: [S::Floats; N]) -> [S::Floats; N] {
+                if N == 1 {
+                    prefetch(s, self, 0, 1);
+                }
                 let w = s.$load(&self.0);
                 for n in 0..N {
                     totals[n] = s.multiply_add(w, s.floats(*x[n]), totals[n]);

@@ -19,6 +19,7 @@ pub mod block32;
 mod columns;
 pub mod float;
 pub mod pack;
+mod product;
 mod rounded;
 pub mod simd;
 
@@ -27,9 +28,12 @@ pub use columns::{Columns, Matrix};
 pub use pack::Pack;
 pub use rounded::{Activation, Rounded32, Rounded256};
 
+use simd::Portable;
 #[cfg(target_arch = "x86_64")]
 use simd::{Avx2, Avx512};
-use simd::{LANES, Portable, Simd};
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// `out[i][j] = w[j] · x[i]` for as many rows of activations as `out` has rows and as many rows of weights as it has columns. `w` has
 /// `row` blocks for each sixteen rows; where the last sixteen are not all wanted, what lies in the others does not matter.
@@ -38,11 +42,11 @@ pub fn multiply<P: Pack>(processor: Processor, w: &[P], row: usize, x: &[P::Roun
     {
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
         fn avx512<P: Pack>(s: Avx512, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
-            tiles(s, w, row, x, out);
+            P::multiply(s, w, row, x, out);
         }
         #[target_feature(enable = "avx2,fma,f16c")]
         fn avx2<P: Pack>(s: Avx2, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
-            tiles(s, w, row, x, out);
+            P::multiply(s, w, row, x, out);
         }
         if let Some(s) = Avx512::found(processor) {
             // SAFETY: the processor has what the function is compiled for.
@@ -54,47 +58,5 @@ pub fn multiply<P: Pack>(processor: Processor, w: &[P], row: usize, x: &[P::Roun
         }
     }
     let _ = processor;
-    tiles(Portable, w, row, x, out);
-}
-
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
-#[inline(always)]
-fn tiles<S: Simd, P: Pack>(s: S, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
-    let l = x.len() / row;
-    let mut i = 0;
-    while i < l {
-        i += match l - i {
-            8.. if S::TILE >= 8 => tile::<S, P, 8>(s, w, row, x, i, out),
-            4.. => tile::<S, P, 4>(s, w, row, x, i, out),
-            2.. => tile::<S, P, 2>(s, w, row, x, i, out),
-            _ => tile::<S, P, 1>(s, w, row, x, i, out),
-        };
-    }
-}
-
-/// `N` rows of activations from row `i` on; answers how many they are.
-#[expect(clippy::inline_always, reason = "as above")]
-#[inline(always)]
-fn tile<S: Simd, P: Pack, const N: usize>(s: S, w: &[P], row: usize, x: &[P::Rounded], i: usize, out: &mut Columns<'_>) -> usize {
-    let mut rows = [&x[..row]; N];
-    for n in 0..N {
-        rows[n] = &x[(i + n) * row..(i + n + 1) * row];
-    }
-    for (p, w) in w.chunks_exact(row).enumerate() {
-        let mut totals = [s.floats(0.0); N];
-        for (b, w) in w.iter().enumerate() {
-            let mut x = [&rows[0][0]; N];
-            for n in 0..N {
-                x[n] = &rows[n][b];
-            }
-            totals = w.accumulate(s, x, totals);
-        }
-        for n in 0..N {
-            let totals = s.store(totals[n]);
-            let out = &mut out.row(i + n)[p * LANES..];
-            let count = out.len().min(LANES);
-            out[..count].copy_from_slice(&totals[..count]);
-        }
-    }
-    N
+    P::multiply(Portable, w, row, x, out);
 }

@@ -1,6 +1,8 @@
 //! How weights lie in memory: sixteen rows together, block by block, so that a lane of a vector is a row, sums need no adding up across a
 //! vector, and a thread reads one stream. It takes as many bytes as the file has, and gives its blocks back bit by bit.
 
+use super::columns::Columns;
+use super::product::{AsPacked, MANY, product};
 use super::rounded::Activation;
 use super::simd::{Group, LANES, Simd};
 
@@ -11,6 +13,11 @@ pub trait Pack: Sized + Copy + Send + Sync + 'static {
     /// What activations are rounded to before.
     type Rounded: Activation;
 
+    /// Blocks that are multiplied with all rows of activations before the next: a tile of activations then stays in the nearest cache.
+    const SPAN: usize;
+    /// Whether a product needs no registers but for the sums and a weight, so that a tile may have more rows of activations.
+    const LIGHT: bool = false;
+
     /// Puts the blocks of sixteen rows together.
     fn pack(rows: [&Self::File; LANES]) -> Self;
 
@@ -19,6 +26,14 @@ pub trait Pack: Sized + Copy + Send + Sync + 'static {
 
     /// Adds the products of sixteen rows with `N` rows of activations, in this block.
     fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Self::Rounded; N], totals: [S::Floats; N]) -> [S::Floats; N];
+
+    /// [`super::multiply`] on these lanes.
+    #[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
+    #[inline(always)]
+    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Self::Rounded], out: &mut Columns<'_>) {
+        let span = if x.len() < MANY * row { row } else { Self::SPAN };
+        product::<S, Self, AsPacked>(s, w, row, span, x, out);
+    }
 }
 
 /// Bytes of sixteen rows, turned: four of each row, and the next four.

@@ -49,6 +49,8 @@ pub struct Rounded256 {
     pub scale: f32,
     /// The sums of 16 codes each.
     pub sums: [i16; 16],
+    /// The sums of 32 codes each.
+    pub long_sums: [i16; 8],
     /// From −127 to 127.
     pub codes: [i8; 256],
 }
@@ -58,33 +60,30 @@ impl Rounded32 {
     #[expect(clippy::inline_always, reason = "part of a kernel")]
     #[inline(always)]
     pub fn groups(&self) -> &[[i8; 4]; 8] {
-        const { assert!(size_of::<[[i8; 4]; 8]>() == size_of::<[i8; 32]>()) };
-        // SAFETY: an array of arrays lies as the array of all of them does.
-        unsafe { &*self.codes.as_ptr().cast() }
+        &self.codes.as_chunks::<4>().0.as_chunks().0[0]
     }
 }
 
 impl Rounded256 {
-    /// 32 codes from `32 · index` on, in groups of four.
+    /// `4 · G` codes from `4 · G · part` on, in groups of four.
     #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
-    pub fn groups(&self, index: usize) -> &[[i8; 4]; 8] {
-        let codes = &self.codes.as_chunks::<32>().0[index];
-        // SAFETY: an array of arrays lies as the array of all of them does.
-        unsafe { &*codes.as_ptr().cast() }
+    pub fn part<const G: usize>(&self, part: usize) -> &[[i8; 4]; G] {
+        &self.codes.as_chunks::<4>().0.as_chunks::<G>().0[part]
     }
 
-    /// The sum of `len` codes, 16 or 32, from `len · part` on.
+    /// The sums of two parts of `len` codes, 16 or 32, from part `2 · index` on, as a pair of 16-bit numbers.
     #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
-    pub fn sum(&self, part: usize, len: usize) -> i32 {
-        if len == 16 { self.sums[part].into() } else { i32::from(self.sums[2 * part]) + i32::from(self.sums[2 * part + 1]) }
+    pub fn sums(&self, index: usize, len: usize) -> i32 {
+        let sums = if len == 16 { &self.sums[..] } else { &self.long_sums };
+        i32::from(sums[2 * index]) & 0xffff | i32::from(sums[2 * index + 1]) << 16
     }
 }
 
 impl Default for Rounded256 {
     fn default() -> Self {
-        Self { scale: 0.0, sums: [0; 16], codes: [0; 256] }
+        Self { scale: 0.0, sums: [0; 16], long_sums: [0; 8], codes: [0; 256] }
     }
 }
 
@@ -144,6 +143,9 @@ fn round_256(x: &[f32], blocks: &mut [Rounded256]) {
         block.scale = to_codes(x, &mut block.codes);
         for (sum, codes) in block.sums.iter_mut().zip(block.codes.as_chunks::<16>().0) {
             *sum = codes.iter().map(|&code| i16::from(code)).sum();
+        }
+        for (sum, pair) in block.long_sums.iter_mut().zip(block.sums.as_chunks::<2>().0) {
+            *sum = pair[0] + pair[1];
         }
     }
 }

@@ -9,9 +9,13 @@ mod q3_k;
 mod q4_k;
 mod q5_k;
 mod q6_k;
+mod unpacked;
+
+use std::cmp::Ordering;
 
 use super::Rounded256;
 use super::pack::Pack;
+use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
 pub use q2_k::Q2K;
@@ -27,7 +31,7 @@ const GROUPS: usize = 8;
 pub trait Block: Pack {
     /// The largest code.
     const MAX: i32;
-    /// What a code of zero stands for, negated, for types without minima.
+    /// What a code of zero stands for, negated; 0 for types with minima.
     const OFFSET: i32;
     /// Weights that share a scale: 16 or 32.
     const PART: usize;
@@ -48,56 +52,102 @@ pub trait Block: Pack {
         self.part_scales(s, part)
     }
 
-    /// 32 codes in the weights' order, from `32 · index` on.
-    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS];
+    /// 32 codes in the weights' order, from `128 · half + 32 · quarter` on.
+    fn codes<S: Simd>(&self, s: S, half: usize, quarter: usize) -> [S::Codes; GROUPS];
 }
 
 /// See [`Pack::accumulate`].
 #[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #[inline(always)]
-pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded256; N], mut totals: [S::Floats; N]) -> [S::Floats; N] {
+pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
     let mut offsets = [s.ints(0); N];
-    for part in 0..256 / B::PART {
-        let mins = w.part_mins(s, part);
+    for i in 0..128 / B::PART {
+        let mins = s.paired(w.part_mins(s, 2 * i), w.part_mins(s, 2 * i + 1));
         for n in 0..N {
-            offsets[n] = s.plus(offsets[n], s.times(mins, s.ints(x[n].sum(part, B::PART))));
+            offsets[n] = s.add_pairs(offsets[n], mins, s.ints(x[n].sums(i, B::PART)));
         }
     }
     let mut products = [s.ints(0); N];
-    if w.min_scales().is_none() {
+    if B::OFFSET != 0 {
         for n in 0..N {
             products[n] = s.times(offsets[n], s.ints(-B::OFFSET));
         }
     }
-    for index in 0..256 / 32 {
-        let codes = w.codes(s, index);
-        let mut groups = [&[[0; 4]; GROUPS]; N];
-        for n in 0..N {
-            groups[n] = x[n].groups(index);
-        }
-        if B::PART == 32 {
-            products = s.scaled_products(B::MAX, products, &codes, groups, w.part_scales(s, index));
-        } else {
-            let (halves, _) = codes.as_chunks::<{ GROUPS / 2 }>();
-            for half in 0..2 {
-                let mut some = [&[[0; 4]; GROUPS / 2]; N];
-                for n in 0..N {
-                    some[n] = &groups[n].as_chunks().0[half];
-                }
-                products = s.scaled_products(B::MAX, products, &halves[half], some, w.part_scales(s, 2 * index + half));
-            }
-        }
+    for half in 0..2 {
+        // Written out, because quarters share bytes, and shifts by what is known cost less.
+        products = quarter::<B, S, N, 0>(w, s, x, half, products);
+        products = quarter::<B, S, N, 1>(w, s, x, half, products);
+        products = quarter::<B, S, N, 2>(w, s, x, half, products);
+        products = quarter::<B, S, N, 3>(w, s, x, half, products);
     }
-    let scales = s.halves(w.scales());
+    let min_scales = w.min_scales().map_or(s.floats(0.0), |scales| s.halves(scales));
+    add::<B, S, N>(s, x, [s.halves(w.scales()), min_scales], products, offsets, totals)
+}
+
+/// Adds the sums of a block under its scales.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn add<B: Block, S: Simd, const N: usize>(
+    s: S,
+    x: [&Rounded256; N],
+    [scales, min_scales]: [S::Floats; 2],
+    products: [S::Ints; N],
+    offsets: [S::Ints; N],
+    mut totals: [S::Floats; N],
+) -> [S::Floats; N] {
     for n in 0..N {
         let scale = s.floats(x[n].scale);
         totals[n] = s.add(totals[n], s.multiply(s.multiply(scales, scale), s.to_floats(products[n])));
-        if let Some(min_scales) = w.min_scales() {
-            let scales = s.multiply(s.halves(min_scales), scale);
+        if B::OFFSET == 0 {
+            let scales = s.multiply(min_scales, scale);
             totals[n] = s.subtract(totals[n], s.multiply(scales, s.to_floats(offsets[n])));
         }
     }
     totals
+}
+
+/// Adds the products of 32 codes, the `QUARTER`th of a half.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn quarter<B: Block, S: Simd, const N: usize, const QUARTER: usize>(
+    w: &B,
+    s: S,
+    x: [&Rounded256; N],
+    half: usize,
+    mut products: [S::Ints; N],
+) -> [S::Ints; N] {
+    let index = 4 * half + QUARTER;
+    if N == 1 {
+        prefetch(s, w, index, 8);
+    }
+    let codes = w.codes(s, half, QUARTER);
+    let mut groups = [&[[0; 4]; GROUPS]; N];
+    for n in 0..N {
+        groups[n] = x[n].part(index);
+    }
+    if B::PART == 32 {
+        return s.scaled_products(B::MAX, products, &codes, groups, w.part_scales(s, index));
+    }
+    let (pair, _) = codes.as_chunks::<{ GROUPS / 2 }>();
+    for part in 0..2 {
+        let mut some = [&[[0; 4]; GROUPS / 2]; N];
+        for n in 0..N {
+            some[n] = &groups[n].as_chunks().0[part];
+        }
+        products = s.scaled_products(B::MAX, products, &pair[part], some, w.part_scales(s, 2 * index + part));
+    }
+    products
+}
+
+/// The bits of `codes` with bit `from` moved to place `to`.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn moved<S: Simd>(s: S, codes: S::Codes, from: usize, to: usize) -> S::Codes {
+    match from.cmp(&to) {
+        Ordering::Less => s.up(codes, (to - from) as u32),
+        Ordering::Equal => codes,
+        Ordering::Greater => s.down(codes, (from - to) as u32),
+    }
 }
 
 /// Scale and minimum of a part as `Q4_K` and `Q5_K` have them, in 6 bits: those of the first four parts in the low bits of the first

@@ -1,9 +1,9 @@
 //! `Q2_K`: 16 parts of 16 weights, codes of 2 bits.
 
-use super::{Block, GROUPS, accumulate, by_lane, file, of_lane};
-use crate::kernels::dot::Rounded256;
+use super::{Block, GROUPS, accumulate, by_lane, file, moved, of_lane, unpacked};
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
+use crate::kernels::dot::{Columns, Rounded256};
 
 /// Sixteen rows of [`file::Q2K`].
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,7 @@ pub struct Q2K {
 impl Pack for Q2K {
     type File = file::Q2K;
     type Rounded = Rounded256;
+    const SPAN: usize = 1;
 
     fn pack(rows: [&file::Q2K; LANES]) -> Self {
         Self {
@@ -40,6 +41,11 @@ impl Pack for Q2K {
     #[inline(always)]
     fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
         accumulate(self, s, x, totals)
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Rounded256], out: &mut Columns<'_>) {
+        unpacked::multiply(s, w, row, x, out);
     }
 }
 
@@ -70,11 +76,11 @@ impl Block for Q2K {
     }
 
     #[inline(always)]
-    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
-        let (four, place) = (&self.codes[index / 4], 2 * (index % 4) as u32);
+    fn codes<S: Simd>(&self, s: S, half: usize, quarter: usize) -> [S::Codes; GROUPS] {
+        let four = &self.codes[half];
         let mut codes = [s.codes(&four[0]); GROUPS];
         for g in 0..GROUPS {
-            codes[g] = s.mask(s.down(s.codes(&four[g]), place), 3);
+            codes[g] = s.mask(moved(s, s.codes(&four[g]), 2 * quarter, 0), 3);
         }
         codes
     }

@@ -1,9 +1,9 @@
 //! `Q3_K`: 16 parts of 16 weights, codes of 3 bits less 4.
 
-use super::{Block, GROUPS, accumulate, by_lane, file, of_lane};
-use crate::kernels::dot::Rounded256;
+use super::{Block, GROUPS, accumulate, by_lane, file, moved, of_lane, unpacked};
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
+use crate::kernels::dot::{Columns, Rounded256};
 
 /// Sixteen rows of [`file::Q3K`].
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,7 @@ pub struct Q3K {
 impl Pack for Q3K {
     type File = file::Q3K;
     type Rounded = Rounded256;
+    const SPAN: usize = 1;
 
     fn pack(rows: [&file::Q3K; LANES]) -> Self {
         Self {
@@ -41,6 +42,11 @@ impl Pack for Q3K {
     fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
         accumulate(self, s, x, totals)
     }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Rounded256], out: &mut Columns<'_>) {
+        unpacked::multiply(s, w, row, x, out);
+    }
 }
 
 #[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
@@ -63,12 +69,14 @@ impl Block for Q3K {
     }
 
     #[inline(always)]
-    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
-        let (pairs, place) = (&self.pairs[index / 4], 2 * (index % 4) as u32);
+    fn codes<S: Simd>(&self, s: S, half: usize, quarter: usize) -> [S::Codes; GROUPS] {
+        let pairs = &self.pairs[half];
         let mut codes = [s.codes(&pairs[0]); GROUPS];
         for g in 0..GROUPS {
-            let (pair, third) = (s.down(s.codes(&pairs[g]), place), s.down(s.codes(&self.thirds[g]), index as u32));
-            codes[g] = s.join(s.mask(pair, 3), s.mask(s.up(s.mask(third, 1), 2), 4));
+            let pair = s.mask(moved(s, s.codes(&pairs[g]), 2 * quarter, 0), 3);
+            // The half is not known before it runs; the quarter is.
+            let third = s.mask(moved(s, s.down(s.codes(&self.thirds[g]), 4 * half as u32), quarter, 2), 4);
+            codes[g] = s.join(pair, third);
         }
         codes
     }

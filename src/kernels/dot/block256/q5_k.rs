@@ -1,9 +1,9 @@
 //! `Q5_K`: eight parts of 32 weights, codes of 5 bits.
 
-use super::{Block, GROUPS, accumulate, by_lane, file, of_lane, six_bits};
-use crate::kernels::dot::Rounded256;
+use super::{Block, GROUPS, accumulate, by_lane, file, moved, of_lane, six_bits, unpacked};
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
+use crate::kernels::dot::{Columns, Rounded256};
 
 /// Sixteen rows of [`file::Q5K`].
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,7 @@ pub struct Q5K {
 impl Pack for Q5K {
     type File = file::Q5K;
     type Rounded = Rounded256;
+    const SPAN: usize = 1;
 
     fn pack(rows: [&file::Q5K; LANES]) -> Self {
         Self {
@@ -43,6 +44,11 @@ impl Pack for Q5K {
     #[inline(always)]
     fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
         accumulate(self, s, x, totals)
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Rounded256], out: &mut Columns<'_>) {
+        unpacked::multiply(s, w, row, x, out);
     }
 }
 
@@ -73,13 +79,14 @@ impl Block for Q5K {
     }
 
     #[inline(always)]
-    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
-        let (nibbles, place) = (&self.nibbles[index / 2], 4 * (index % 2) as u32);
+    fn codes<S: Simd>(&self, s: S, half: usize, quarter: usize) -> [S::Codes; GROUPS] {
+        let nibbles = &self.nibbles[2 * half + quarter / 2];
         let mut codes = [s.codes(&nibbles[0]); GROUPS];
         for g in 0..GROUPS {
-            let nibble = s.mask(s.down(s.codes(&nibbles[g]), place), 0x0f);
-            let fifth = s.mask(s.down(s.codes(&self.fifths[g]), index as u32), 1);
-            codes[g] = s.join(nibble, s.up(fifth, 4));
+            let nibble = s.mask(moved(s, s.codes(&nibbles[g]), 4 * (quarter % 2), 0), 0x0f);
+            // The half is not known before it runs; the quarter is.
+            let fifth = s.mask(moved(s, s.down(s.codes(&self.fifths[g]), 4 * half as u32), quarter, 4), 0x10);
+            codes[g] = s.join(nibble, fifth);
         }
         codes
     }

@@ -1,9 +1,9 @@
 //! `Q6_K`: 16 parts of 16 weights, codes of 6 bits less 32.
 
-use super::{Block, GROUPS, accumulate, file};
-use crate::kernels::dot::Rounded256;
+use super::{Block, GROUPS, accumulate, file, moved, unpacked};
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
+use crate::kernels::dot::{Columns, Rounded256};
 
 /// Sixteen rows of [`file::Q6K`].
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,7 @@ pub struct Q6K {
 impl Pack for Q6K {
     type File = file::Q6K;
     type Rounded = Rounded256;
+    const SPAN: usize = 1;
 
     fn pack(rows: [&file::Q6K; LANES]) -> Self {
         Self {
@@ -41,6 +42,11 @@ impl Pack for Q6K {
     fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
         accumulate(self, s, x, totals)
     }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Rounded256], out: &mut Columns<'_>) {
+        unpacked::multiply(s, w, row, x, out);
+    }
 }
 
 #[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
@@ -60,14 +66,12 @@ impl Block for Q6K {
     }
 
     #[inline(always)]
-    fn codes<S: Simd>(&self, s: S, index: usize) -> [S::Codes; GROUPS] {
-        let (half, quarter) = (index / 4, index % 4);
+    fn codes<S: Simd>(&self, s: S, half: usize, quarter: usize) -> [S::Codes; GROUPS] {
         let (nibbles, high) = (&self.nibbles[half][quarter % 2], &self.high[half]);
         let mut codes = [s.codes(&nibbles[0]); GROUPS];
         for g in 0..GROUPS {
-            let nibble = s.mask(s.down(s.codes(&nibbles[g]), 4 * (quarter as u32 / 2)), 0x0f);
-            let pair = s.mask(s.down(s.codes(&high[g]), 2 * quarter as u32), 3);
-            codes[g] = s.join(nibble, s.up(pair, 4));
+            let nibble = s.mask(moved(s, s.codes(&nibbles[g]), 4 * (quarter / 2), 0), 0x0f);
+            codes[g] = s.join(nibble, s.mask(moved(s, s.codes(&high[g]), 2 * quarter, 4), 0x30));
         }
         codes
     }

@@ -6,6 +6,7 @@ mod types;
 
 use super::Rounded32;
 use super::pack::Pack;
+use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
 pub use types::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
@@ -34,9 +35,11 @@ pub trait Block: Pack {
 
 /// See [`Pack::accumulate`].
 #[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
-#[expect(clippy::cast_precision_loss, reason = "at most 32 · 127")]
 #[inline(always)]
 pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded32; N], mut totals: [S::Floats; N]) -> [S::Floats; N] {
+    if N == 1 {
+        prefetch(s, w, 0, 1);
+    }
     let offset = B::OFFSET + if B::MAX == 255 { S::EXCESS } else { 0 };
     let (mut dots, mut codes) = ([s.ints(0); N], [&[[0; 4]; GROUPS]; N]);
     for n in 0..N {
@@ -50,7 +53,7 @@ pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded32
         totals[n] = s.add(totals[n], s.multiply(s.multiply(scales, scale), s.to_floats(dots[n])));
         if let Some(mins) = w.mins() {
             let mins = s.multiply(s.halves(mins), scale);
-            totals[n] = s.add(totals[n], s.multiply(mins, s.floats(x[n].sum as f32)));
+            totals[n] = s.add(totals[n], s.multiply(mins, s.to_floats(s.ints(x[n].sum))));
         }
     }
     totals

@@ -145,6 +145,7 @@ macro_rules! nibble_type {
         impl Pack for $name {
             type File = file::$name;
             type Rounded = Rounded32;
+const SPAN: usize = 64;
 
             fn pack(rows: [&file::$name; LANES]) -> Self {
                 Self {
@@ -202,6 +203,7 @@ nibble_type!(Q5_1, 31, 0, min min, fifths fifths);
 impl Pack for Q8_0 {
     type File = file::Q8_0;
     type Rounded = Rounded32;
+    const SPAN: usize = 64;
 
     fn pack(rows: [&file::Q8_0; LANES]) -> Self {
         let codes = rows.map(|row| row.codes.map(|code| code.cast_unsigned() ^ 0x80));

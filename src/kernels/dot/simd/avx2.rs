@@ -1,12 +1,12 @@
 //! AVX2 with FMA and F16C: two vectors of eight lanes.
 
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32,
-    _mm256_add_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32,
-    _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_mul_ps, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_si256, _mm256_sign_epi8, _mm256_sll_epi16, _mm256_slli_epi32, _mm256_srl_epi16, _mm256_srl_epi32, _mm256_storeu_ps,
-    _mm256_sub_ps, _mm256_xor_si256,
+    __m128i, __m256, __m256i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm256_abs_epi8,
+    _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_sll_epi16, _mm256_slli_epi32, _mm256_srl_epi16, _mm256_srl_epi32,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps, _mm256_xor_si256,
 };
 
 use super::{Group, LANES, Simd};
@@ -91,9 +91,24 @@ impl Simd for Avx2 {
     const EXCESS: i32 = 0;
 
     #[inline(always)]
+    fn prefetch<T>(self, at: *const T) {
+        // SAFETY: a prefetch does not touch memory that is not there.
+        unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) };
+    }
+
+    #[inline(always)]
     fn codes(self, group: &Group) -> Two {
         // SAFETY: whoever has an `Avx2` has the instructions; loads and stores are unaligned and inside the arrays.
         unsafe { [_mm256_loadu_si256(group.as_ptr().cast()), _mm256_loadu_si256(group[32..].as_ptr().cast())] }
+    }
+
+    #[inline(always)]
+    fn store_codes(self, codes: Two, group: &mut Group) {
+        // SAFETY: whoever has an `Avx2` has the instructions; stores are unaligned and inside the array.
+        unsafe {
+            _mm256_storeu_si256(group.as_mut_ptr().cast(), codes[0]);
+            _mm256_storeu_si256(group[32..].as_mut_ptr().cast(), codes[1]);
+        }
     }
 
     #[inline(always)]
@@ -145,15 +160,30 @@ impl Simd for Avx2 {
         x: [&[[i8; 4]; G]; N],
         factors: Two,
     ) -> [Two; N] {
-        // SAFETY: whoever has an `Avx2` has the instructions.
-        let twice = |x: __m256i| unsafe { _mm256_or_si256(_mm256_and_si256(x, _mm256_set1_epi32(0xffff)), _mm256_slli_epi32(x, 16)) };
-        add_products(max, sums, codes, x, [twice(factors[0]), twice(factors[1])])
+        add_products(max, sums, codes, x, self.paired(factors, factors))
     }
 
     #[inline(always)]
     fn ints(self, value: i32) -> Two {
         // SAFETY: whoever has an `Avx2` has the instructions.
         unsafe { [_mm256_set1_epi32(value); 2] }
+    }
+
+    #[inline(always)]
+    fn store_ints(self, x: Two) -> [i32; LANES] {
+        let mut out = [0; LANES];
+        // SAFETY: whoever has an `Avx2` has the instructions; stores are unaligned and inside the array.
+        unsafe {
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), x[0]);
+            _mm256_storeu_si256(out[8..].as_mut_ptr().cast(), x[1]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn load_ints(self, values: &[i32; LANES]) -> Two {
+        // SAFETY: whoever has an `Avx2` has the instructions; loads are unaligned and inside the array.
+        unsafe { [_mm256_loadu_si256(values.as_ptr().cast()), _mm256_loadu_si256(values[8..].as_ptr().cast())] }
     }
 
     #[inline(always)]
@@ -178,6 +208,22 @@ impl Simd for Avx2 {
     fn plus(self, a: Two, b: Two) -> Two {
         // SAFETY: whoever has an `Avx2` has the instructions.
         unsafe { [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn paired(self, low: Two, high: Two) -> Two {
+        // SAFETY: whoever has an `Avx2` has the instructions.
+        unsafe {
+            let mask = _mm256_set1_epi32(0xffff);
+            let low = [_mm256_and_si256(low[0], mask), _mm256_and_si256(low[1], mask)];
+            [_mm256_or_si256(low[0], _mm256_slli_epi32(high[0], 16)), _mm256_or_si256(low[1], _mm256_slli_epi32(high[1], 16))]
+        }
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, sums: Two, a: Two, b: Two) -> Two {
+        // SAFETY: whoever has an `Avx2` has the instructions.
+        self.plus(sums, unsafe { [_mm256_madd_epi16(a[0], b[0]), _mm256_madd_epi16(a[1], b[1])] })
     }
 
     #[inline(always)]

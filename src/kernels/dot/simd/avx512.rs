@@ -1,11 +1,11 @@
 //! AVX-512 with VNNI: one vector of sixteen lanes, whose products of four need no widening.
 
 use std::arch::x86_64::{
-    __m512, __m512i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512,
-    _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32, _mm512_or_si512,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16, _mm512_srl_epi32,
-    _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, __m512i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_ps,
+    _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32,
+    _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
+    _mm512_mullo_epi32, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_sll_epi16, _mm512_slli_epi32,
+    _mm512_srl_epi16, _mm512_srl_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
 };
 
 use super::{Group, LANES, Simd};
@@ -32,9 +32,21 @@ impl Simd for Avx512 {
     const EXCESS: i32 = 128;
 
     #[inline(always)]
+    fn prefetch<T>(self, at: *const T) {
+        // SAFETY: a prefetch does not touch memory that is not there.
+        unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) };
+    }
+
+    #[inline(always)]
     fn codes(self, group: &Group) -> __m512i {
         // SAFETY: whoever has an `Avx512` has the instructions; the load is unaligned and of the array.
         unsafe { _mm512_loadu_si512(group.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn store_codes(self, codes: __m512i, group: &mut Group) {
+        // SAFETY: whoever has an `Avx512` has the instructions; the store is unaligned and of the array.
+        unsafe { _mm512_storeu_si512(group.as_mut_ptr().cast(), codes) };
     }
 
     #[inline(always)]
@@ -101,6 +113,20 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn store_ints(self, x: __m512i) -> [i32; LANES] {
+        let mut out = [0; LANES];
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), x) };
+        out
+    }
+
+    #[inline(always)]
+    fn load_ints(self, values: &[i32; LANES]) -> __m512i {
+        // SAFETY: whoever has an `Avx512` has the instructions; the load is unaligned and of the array.
+        unsafe { _mm512_loadu_si512(values.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
     fn widened(self, bytes: &[u8; LANES]) -> __m512i {
         // SAFETY: whoever has an `Avx512` has the instructions; the load is unaligned and of the array.
         unsafe { _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast())) }
@@ -116,6 +142,18 @@ impl Simd for Avx512 {
     fn plus(self, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: whoever has an `Avx512` has the instructions.
         unsafe { _mm512_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn paired(self, low: __m512i, high: __m512i) -> __m512i {
+        // SAFETY: whoever has an `Avx512` has the instructions.
+        unsafe { _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi32(0xffff)), _mm512_slli_epi32(high, 16)) }
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: whoever has an `Avx512` has the instructions.
+        unsafe { _mm512_dpwssd_epi32(sums, a, b) }
     }
 
     #[inline(always)]

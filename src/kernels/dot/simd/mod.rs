@@ -33,13 +33,17 @@ pub trait Simd: Copy {
     /// F32.
     type Floats: Copy;
 
-    /// Rows of activations that are multiplied at a time.
+    /// Rows of activations that are multiplied at a time: 8 or 4.
     const TILE: usize;
     /// What codes that reach 255 are taken for beyond what they stand for, which is 128 less than they are.
     const EXCESS: i32;
 
+    /// Asks for what will be read soon; any address will do.
+    fn prefetch<T>(self, at: *const T);
     /// The codes, or what they are made from.
     fn codes(self, group: &Group) -> Self::Codes;
+    /// Writes codes that can be loaded again.
+    fn store_codes(self, codes: Self::Codes, group: &mut Group);
     /// The bits of each byte that `mask` has.
     fn mask(self, codes: Self::Codes, mask: u8) -> Self::Codes;
     /// Bits of both.
@@ -70,12 +74,20 @@ pub trait Simd: Copy {
 
     /// The same number in all lanes.
     fn ints(self, value: i32) -> Self::Ints;
+    /// The lanes, in order.
+    fn store_ints(self, x: Self::Ints) -> [i32; LANES];
+    /// Integers.
+    fn load_ints(self, values: &[i32; LANES]) -> Self::Ints;
     /// Bytes, without sign.
     fn widened(self, bytes: &[u8; LANES]) -> Self::Ints;
     /// Bytes, with sign.
     fn widened_signed(self, bytes: &[i8; LANES]) -> Self::Ints;
     /// `a + b`
     fn plus(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
+    /// Two numbers of 16 bits in each lane: the low halves of both.
+    fn paired(self, low: Self::Ints, high: Self::Ints) -> Self::Ints;
+    /// `sums + a₀ · b₀ + a₁ · b₁` of such pairs.
+    fn add_pairs(self, sums: Self::Ints, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     /// `a · b`
     fn times(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     /// Bits moved down by `places`, and of these those that `mask` has.

@@ -59,8 +59,16 @@ impl Simd for Portable {
     const EXCESS: i32 = 0;
 
     #[inline(always)]
+    fn prefetch<T>(self, _: *const T) {}
+
+    #[inline(always)]
     fn codes(self, group: &Group) -> Group {
         *group
+    }
+
+    #[inline(always)]
+    fn store_codes(self, codes: Group, group: &mut Group) {
+        *group = codes;
     }
 
     #[inline(always)]
@@ -124,6 +132,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn store_ints(self, x: Ints) -> [i32; LANES] {
+        x
+    }
+
+    #[inline(always)]
+    fn load_ints(self, values: &[i32; LANES]) -> Ints {
+        *values
+    }
+
+    #[inline(always)]
     fn widened(self, bytes: &[u8; LANES]) -> Ints {
         lanes(*bytes, i32::from)
     }
@@ -136,6 +154,18 @@ impl Simd for Portable {
     #[inline(always)]
     fn plus(self, a: Ints, b: Ints) -> Ints {
         both(a, b, i32::wrapping_add)
+    }
+
+    #[inline(always)]
+    fn paired(self, low: Ints, high: Ints) -> Ints {
+        both(low, high, |low, high| low & 0xffff | high << 16)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a half of the lane")]
+    fn add_pairs(self, sums: Ints, a: Ints, b: Ints) -> Ints {
+        let product = |a: i32, b: i32| i32::from(a as i16) * i32::from(b as i16) + (a >> 16) * (b >> 16);
+        self.plus(sums, both(a, b, product))
     }
 
     #[inline(always)]

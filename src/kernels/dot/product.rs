@@ -1,0 +1,146 @@
+//! The loops of a product: a few packs, a span of their blocks, all rows of activations in tiles.
+#![expect(clippy::inline_always, reason = "all of it is compiled for the instructions of its caller")]
+
+use super::pack::Pack;
+use super::simd::{LANES, Simd};
+use super::{Columns, LINE};
+
+/// Packs that are multiplied with a tile of activations before the next tile: what they need stays in a near cache.
+const PACKS: usize = 4;
+
+/// From this many rows of activations on, weights are worth being prepared and activations worth being kept near.
+pub const MANY: usize = 4;
+
+/// Bytes of weights that are asked for before they are needed.
+const AHEAD: usize = 4096;
+
+/// What is multiplied with all activations before the next blocks of a pack: the blocks themselves, or what was made of them.
+pub trait Span<P: Pack>: Copy {
+    /// Nothing made yet.
+    const EMPTY: Self;
+
+    /// Prepares the blocks `w`.
+    fn fill<S: Simd>(&mut self, s: S, w: &[P]);
+
+    /// Adds the products of the blocks with `N` rows of activations.
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, w: &[P], x: [&[P::Rounded]; N], totals: [S::Floats; N]) -> [S::Floats; N];
+}
+
+/// The blocks themselves.
+#[derive(Clone, Copy)]
+pub struct AsPacked;
+
+impl<P: Pack> Span<P> for AsPacked {
+    const EMPTY: Self = Self;
+
+    #[inline(always)]
+    fn fill<S: Simd>(&mut self, _: S, _: &[P]) {}
+
+    #[inline(always)]
+    fn accumulate<S: Simd, const N: usize>(&self, s: S, w: &[P], rows: [&[P::Rounded]; N], mut totals: [S::Floats; N]) -> [S::Floats; N] {
+        for (b, w) in w.iter().enumerate() {
+            let mut x = [&rows[0][0]; N];
+            for n in 0..N {
+                x[n] = &rows[n][b];
+            }
+            totals = w.accumulate(s, x, totals);
+        }
+        totals
+    }
+}
+
+/// [`super::multiply`], `span` blocks of a pack at a time.
+#[inline(always)]
+pub fn product<S: Simd, P: Pack, U: Span<P>>(s: S, w: &[P], row: usize, span: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
+    let l = x.len() / row;
+    let mut spans = [U::EMPTY; PACKS];
+    for (some, w) in w.chunks(PACKS * row).enumerate() {
+        let mut start = 0;
+        while start < row {
+            let end = row.min(start + span);
+            for (span, w) in spans.iter_mut().zip(w.chunks_exact(row)) {
+                span.fill(s, &w[start..end]);
+            }
+            let tile = Tile { w, spans: &spans, x, row, start, end, column: some * PACKS * LANES };
+            let mut i = 0;
+            while i < l {
+                i += match l - i {
+                    8.. if S::TILE == 8 => tile.multiply::<S, 8>(s, i, out),
+                    6.. if P::LIGHT && S::TILE == 4 => tile.multiply::<S, 6>(s, i, out),
+                    4.. => tile.multiply::<S, 4>(s, i, out),
+                    2.. => tile.multiply::<S, 2>(s, i, out),
+                    _ => tile.multiply::<S, 1>(s, i, out),
+                };
+            }
+            start = end;
+        }
+    }
+}
+
+/// Blocks `start..end` of some packs, and where their products go.
+struct Tile<'a, P: Pack, U> {
+    w: &'a [P],
+    spans: &'a [U; PACKS],
+    x: &'a [P::Rounded],
+    row: usize,
+    start: usize,
+    end: usize,
+    column: usize,
+}
+
+impl<P: Pack, U: Span<P>> Tile<'_, P, U> {
+    /// `N` rows of activations from row `i` on; answers how many they are.
+    #[inline(always)]
+    fn multiply<S: Simd, const N: usize>(&self, s: S, i: usize, out: &mut Columns<'_>) -> usize {
+        let mut x = [self.x; N];
+        for n in 0..N {
+            x[n] = &self.x[(i + n) * self.row..][self.start..self.end];
+        }
+        for (p, w) in self.w.chunks_exact(self.row).enumerate() {
+            let first = self.column + p * LANES;
+            let mut totals = [s.floats(0.0); N];
+            if self.start > 0 {
+                for n in 0..N {
+                    totals[n] = s.load(&sixteen(&out.row(i + n)[first..]));
+                }
+            }
+            totals = self.spans[p].accumulate(s, &w[self.start..self.end], x, totals);
+            for n in 0..N {
+                put(&mut out.row(i + n)[first..], s.store(totals[n]));
+            }
+        }
+        N
+    }
+}
+
+/// The first sixteen values, zeros where there are fewer.
+#[inline(always)]
+fn sixteen(values: &[f32]) -> [f32; LANES] {
+    if let Some(sixteen) = values.first_chunk() {
+        return *sixteen;
+    }
+    let mut out = [0.0; LANES];
+    out[..values.len()].copy_from_slice(values);
+    out
+}
+
+/// Writes sixteen values, or as many as there is room for.
+#[inline(always)]
+fn put(out: &mut [f32], values: [f32; LANES]) {
+    if let Some(out) = out.first_chunk_mut() {
+        *out = values;
+    } else {
+        out.copy_from_slice(&values[..out.len()]);
+    }
+}
+
+/// Asks for one of several parts of the pack that comes some time after this one: a single row of activations takes weights faster than
+/// the processor expects.
+#[inline(always)]
+pub fn prefetch<S: Simd, P: Pack>(s: S, w: &P, part: usize, parts: usize) {
+    let later = std::ptr::from_ref(w).wrapping_add(AHEAD.div_ceil(size_of::<P>())).cast::<u8>();
+    let lines = size_of::<P>().div_ceil(LINE);
+    for line in lines * part / parts..lines * (part + 1) / parts {
+        s.prefetch(later.wrapping_add(line * LINE));
+    }
+}
