@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, default_value = "target/pocket")]
     pub folder: PathBuf,
     /// Steps in all
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = 6000)]
     pub steps: u64,
     /// Tokens that a step learns from
     #[arg(long, default_value_t = 4096)]

@@ -210,8 +210,8 @@ fn every_command_that_runs_a_model_can_quantize_it() {
 
 /// What the built-in model's card promises.
 #[test]
-fn pocket_answers_nine_of_ten_held_out_questions_rightly() {
+fn pocket_answers_held_out_questions_rightly() {
     let mut loaded = load_model(Model::read(pocket::open().unwrap()), FAST);
     let answers = finish(&mut Count::new(pocket::held_out(1000, 1)), &mut |question| ask(&mut loaded.session, question, &|| true));
-    assert!(answers.total.right >= 900, "{:?}: {:?}", answers.total, answers.by_kind);
+    assert!(answers.total.right >= 970, "{:?}: {:?}", answers.total, answers.by_kind);
 }
