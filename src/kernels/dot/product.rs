@@ -96,20 +96,58 @@ impl<P: Pack, U: Span<P>> Tile<'_, P, U> {
         for n in 0..N {
             x[n] = &self.x[(i + n) * self.row..][self.start..self.end];
         }
-        for (p, w) in self.w.chunks_exact(self.row).enumerate() {
-            let first = self.column + p * LANES;
-            let mut totals = [s.floats(0.0); N];
-            if self.start > 0 {
-                for n in 0..N {
-                    totals[n] = s.load(&sixteen(&out.row(i + n)[first..]));
-                }
-            }
-            totals = self.spans[p].accumulate(s, &w[self.start..self.end], x, totals);
-            for n in 0..N {
-                put(&mut out.row(i + n)[first..], s.store(totals[n]));
-            }
+        let count = self.w.len() / self.row;
+        let mut p = 0;
+        while p < count {
+            // Two chains of sums keep the processor busy where one is only waited for, and share the activations' loads.
+            p += if P::LIGHT && p + 1 < count && (N == 1 || S::TILE == 8) {
+                self.packs::<S, N, 2>(s, x, i, p, out)
+            } else {
+                self.packs::<S, N, 1>(s, x, i, p, out)
+            };
         }
         N
+    }
+
+    /// `W` packs from pack `p` on; answers how many they are.
+    #[inline(always)]
+    fn packs<S: Simd, const N: usize, const W: usize>(
+        &self,
+        s: S,
+        x: [&[P::Rounded]; N],
+        i: usize,
+        p: usize,
+        out: &mut Columns<'_>,
+    ) -> usize {
+        let mut totals = [[s.floats(0.0); N]; W];
+        let mut w = [self.w; W];
+        for q in 0..W {
+            w[q] = &self.w[(p + q) * self.row..][self.start..self.end];
+            if self.start > 0 {
+                for n in 0..N {
+                    totals[q][n] = s.load(&sixteen(&out.row(i + n)[(self.column + (p + q) * LANES)..]));
+                }
+            }
+        }
+        if W == 1 {
+            totals[0] = self.spans[p].accumulate(s, w[0], x, totals[0]);
+        } else {
+            for b in 0..self.end - self.start {
+                let mut x_b = [&x[0][b]; N];
+                for n in 0..N {
+                    x_b[n] = &x[n][b];
+                }
+                for q in 0..W {
+                    totals[q] = w[q][b].accumulate(s, x_b, totals[q]);
+                }
+            }
+        }
+        for q in 0..W {
+            for n in 0..N {
+                put(&mut out.row(i + n)[(self.column + (p + q) * LANES)..], s.store(totals[q][n]));
+            }
+        }
+        W
     }
 }
 
