@@ -51,12 +51,20 @@ macro_rules! rounded {
 }
 rounded!(f32 => f32, Rounded32 => rounded_32, Rounded256 => rounded_256);
 
-/// Rounds `x[l, k]` to blocks of `R`.
+/// Rounds `x[l, k]` to blocks of `R`, laid out as [`dot::multiply`] takes them.
 pub(super) fn round<R: Rounded>(pool: &Pool, scratch: &mut Scratch, x: &[f32], k: usize) {
-    let (processor, row) = (scratch.processor, k / R::LEN);
+    let (processor, row, l) = (scratch.processor, k / R::LEN, x.len() / k);
     let rounded = R::buffer(scratch);
-    rounded.resize(x.len() / k * row, R::default());
-    pool.chunks(rounded, row, |i, row| R::round(processor, &x[i * k..(i + 1) * k], row));
+    rounded.resize(l * row, R::default());
+    if R::BY_BLOCK && l >= dot::MANY {
+        pool.chunks(rounded, l, |b, column| {
+            for (i, block) in column.iter_mut().enumerate() {
+                R::round(processor, &x[i * k + b * R::LEN..][..R::LEN], std::slice::from_mut(block));
+            }
+        });
+    } else {
+        pool.chunks(rounded, row, |i, row| R::round(processor, &x[i * k..(i + 1) * k], row));
+    }
 }
 
 /// Columns `first..first + width` of `out[l, n] = x[l, k] · wᵀ`, for the activations that were rounded last. `w` are the packs of these

@@ -35,6 +35,10 @@ use simd::{Avx2, Avx512};
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
+/// From this many rows of activations on, weights are worth being unpacked for all of them, and activations may lie by blocks
+/// ([`Activation::BY_BLOCK`]).
+pub const MANY: usize = 4;
+
 /// `out[i][j] = w[j] · x[i]` for as many rows of activations as `out` has rows and as many rows of weights as it has columns. `w` has
 /// `row` blocks for each sixteen rows; where the last sixteen are not all wanted, what lies in the others does not matter.
 pub fn multiply<P: Pack>(processor: Processor, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {

@@ -2,7 +2,8 @@
 //! vector, and a thread reads one stream. It takes as many bytes as the file has, and gives its blocks back bit by bit.
 
 use super::columns::Columns;
-use super::product::{AsPacked, MANY, product};
+use super::MANY;
+use super::product::{AsPacked, product};
 use super::rounded::Activation;
 use super::simd::{Group, LANES, Simd};
 

@@ -3,13 +3,11 @@
 
 use super::pack::Pack;
 use super::simd::{LANES, Simd};
-use super::{Columns, LINE};
+use super::rounded::Activation as _;
+use super::{Columns, LINE, MANY};
 
 /// Packs that are multiplied with a tile of activations before the next tile: what they need stays in a near cache.
 const PACKS: usize = 4;
-
-/// From this many rows of activations on, weights are worth being prepared and activations worth being kept near.
-pub const MANY: usize = 4;
 
 /// Bytes of weights that are asked for before they are needed.
 const AHEAD: usize = 4096;
@@ -49,7 +47,7 @@ impl<P: Pack> Span<P> for AsPacked {
     }
 }
 
-/// [`super::multiply`], `span` blocks of a pack at a time.
+/// [`super::multiply`], `span` blocks of a pack at a time; one where many activations lie by blocks.
 #[inline(always)]
 pub fn product<S: Simd, P: Pack, U: Span<P>>(s: S, w: &[P], row: usize, span: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
     let l = x.len() / row;
@@ -61,7 +59,7 @@ pub fn product<S: Simd, P: Pack, U: Span<P>>(s: S, w: &[P], row: usize, span: us
             for (span, w) in spans.iter_mut().zip(w.chunks_exact(row)) {
                 span.fill(s, &w[start..end]);
             }
-            let tile = Tile { w, spans: &spans, x, row, start, end, column: some * PACKS * LANES };
+            let tile = Tile { w, spans: &spans, x, l, row, start, end, column: some * PACKS * LANES };
             let mut i = 0;
             while i < l {
                 i += match l - i {
@@ -82,6 +80,7 @@ struct Tile<'a, P: Pack, U> {
     w: &'a [P],
     spans: &'a [U; PACKS],
     x: &'a [P::Rounded],
+    l: usize,
     row: usize,
     start: usize,
     end: usize,
@@ -94,7 +93,11 @@ impl<P: Pack, U: Span<P>> Tile<'_, P, U> {
     fn multiply<S: Simd, const N: usize>(&self, s: S, i: usize, out: &mut Columns<'_>) -> usize {
         let mut x = [self.x; N];
         for n in 0..N {
-            x[n] = &self.x[(i + n) * self.row..][self.start..self.end];
+            x[n] = if P::Rounded::BY_BLOCK && self.l >= MANY {
+                &self.x[self.start * self.l + i + n..][..self.end - self.start]
+            } else {
+                &self.x[(i + n) * self.row..][self.start..self.end]
+            };
         }
         let count = self.w.len() / self.row;
         let mut p = 0;

@@ -16,6 +16,9 @@ const ROUNDER: f32 = 12_582_912.0;
 pub trait Activation: Copy + Default + Send + Sync {
     /// How many activations.
     const LEN: usize;
+    /// Whether many rows of them lie block by block, the first block of all rows first, and not row by row: so they are read where
+    /// weights are unpacked a block at a time.
+    const BY_BLOCK: bool = false;
 
     /// Rounds whole blocks.
     fn round(processor: Processor, x: &[f32], blocks: &mut [Self]);
@@ -102,6 +105,7 @@ impl Activation for Rounded32 {
 
 impl Activation for Rounded256 {
     const LEN: usize = 256;
+    const BY_BLOCK: bool = true;
 
     fn round(processor: Processor, x: &[f32], blocks: &mut [Self]) {
         #[cfg(target_arch = "x86_64")]

@@ -3,9 +3,9 @@
 #![expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 
 use super::{Block, GROUPS, add};
-use crate::kernels::dot::product::{AsPacked, MANY, Span, product};
+use crate::kernels::dot::product::{AsPacked, Span, product};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
-use crate::kernels::dot::{Columns, Rounded256};
+use crate::kernels::dot::{Columns, MANY, Rounded256};
 
 /// A block of sixteen rows.
 #[derive(Clone, Copy)]
