@@ -171,7 +171,7 @@ fn quantizing_takes_no_more_beside_the_weights_than_was_planned() {
 fn planned_is_charged_to_the_byte_for_every_kind_of_model() {
     let _alone = alone();
     let extras = TinyLlama { biases: true, rope_freqs: true, tied_head: false, ..wide(ggml::Q8_0) };
-    for choice in [FAST, Choice { kv: KvDtype::F32, ..FAST }, EXACT] {
+    for choice in [FAST, Choice { kv: KvDtype::F32, ..FAST }, Choice { kv: KvDtype::Q8_0, ..FAST }, EXACT] {
         planned_is_charged(&extras.gguf().bytes(), Choice { context: 1000, ..choice });
     }
     // Norms in half precision are widened.

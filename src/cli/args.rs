@@ -91,6 +91,9 @@ impl ValueEnum for Level {
 /// The KV cache's type as it is written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kv {
+    /// Blocks of 32 values in one byte each under a scale.
+    #[value(name = "q8_0")]
+    Q8_0,
     /// Two bytes a value.
     F16,
     /// Four bytes a value.
@@ -100,6 +103,7 @@ pub enum Kv {
 impl From<Kv> for KvDtype {
     fn from(kv: Kv) -> Self {
         match kv {
+            Kv::Q8_0 => Self::Q8_0,
             Kv::F16 => Self::F16,
             Kv::F32 => Self::F32,
         }
@@ -242,6 +246,9 @@ pub struct Bench {
     /// What becomes of the weights.
     #[command(flatten)]
     pub recoding: Recoding,
+    /// How keys and values are stored (F16 by default).
+    #[arg(long, value_enum, conflicts_with = "exact")]
+    pub kv: Option<Kv>,
     /// Tokens of the prompt; 512 by default, or what the model's context leaves for it.
     #[arg(long)]
     pub prompt: Option<usize>,

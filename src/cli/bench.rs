@@ -25,7 +25,8 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::unsupported("bench", "--prompt and --repeat must be at least 1"));
     }
     let context = beside.saturating_add(prompt);
-    let mut loaded = prepare::load(&model, prepare::choice(&args.running, &args.recoding, context, KvDtype::F16))?;
+    let kv = args.kv.map_or(KvDtype::F16, Into::into);
+    let mut loaded = prepare::load(&model, prepare::choice(&args.running, &args.recoding, context, kv))?;
     let runner = loaded.session.runner_mut();
     let mut token = pseudo_tokens(spec.n_vocab);
 

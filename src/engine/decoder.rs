@@ -55,6 +55,12 @@ impl Decoder {
         &self.spec
     }
 
+    /// The heads of each of its layers.
+    #[must_use]
+    pub const fn heads(&self) -> Heads {
+        self.heads
+    }
+
     /// Reads `tokens` behind those in the cache; none give nothing. `go_on` is asked before each layer. After an error the cache is as
     /// it was before, its memory included.
     ///

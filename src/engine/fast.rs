@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::arena::{Arena, Buffer};
-use super::cache::{KvCache, LayerView};
+use super::cache::KvCache;
 use super::compute::{Compute, Linear};
 use super::rope::Rotation;
 use crate::error::Result;
@@ -87,10 +87,7 @@ impl Compute for Fast {
         let start = cache.len();
         cache.write(layer, k, v);
         let mut out = self.arena.buffer(q.l(), q.width());
-        match cache.layer(layer) {
-            LayerView::F16(kv) => attend(&self.pool, &mut self.attention, heads, q, &kv, start, &mut out),
-            LayerView::F32(kv) => attend(&self.pool, &mut self.attention, heads, q, &kv, start, &mut out),
-        }
+        attend(&self.pool, &mut self.attention, heads, q, cache.layer(layer), start, &mut out);
         Ok(out)
     }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use candle_core::{D, Device, IndexOp as _, Tensor};
 
-use super::cache::{KvCache, LayerView};
+use super::cache::KvCache;
 use super::compute::{Compute, Linear};
 use super::rope::Rotation;
 use crate::error::{Error, Result};
-use crate::kernels::attention::{Heads, KvValue, KvView};
+use crate::kernels::attention::{Heads, Layer};
 use crate::kernels::elementwise::Pairing;
 use crate::kernels::pool::Pool;
 use crate::kernels::weight::{Vector, Weight};
@@ -66,15 +66,13 @@ fn vector(v: &Vector) -> Result<Tensor> {
 }
 
 /// The first `len` rows of a layer, `[len, kv_dim]` each.
-fn gather<T: KvValue>(kv: &KvView<'_, T>, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> {
-    let tensor = |blocks: &[&[T]]| -> Result<Tensor> {
-        let mut values = vec![0.0f32; len * kv_dim];
-        for (part, block) in values.chunks_mut(kv.block_tokens * kv_dim).zip(blocks) {
-            T::widen(&block[..part.len()], part);
-        }
-        Ok(Tensor::from_vec(values, (len, kv_dim), &Device::Cpu)?)
-    };
-    Ok((tensor(&kv.keys)?, tensor(&kv.values)?))
+fn gather(layer: &Layer, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> {
+    let (mut keys, mut values) = (vec![0.0f32; len * kv_dim], vec![0.0f32; len * kv_dim]);
+    for (position, (key, value)) in keys.chunks_mut(kv_dim).zip(values.chunks_mut(kv_dim)).enumerate() {
+        layer.read(position, key, value);
+    }
+    let tensor = |rows: Vec<f32>| -> Result<Tensor> { Ok(Tensor::from_vec(rows, (len, kv_dim), &Device::Cpu)?) };
+    Ok((tensor(keys)?, tensor(values)?))
 }
 
 impl Compute for Reference {
@@ -129,10 +127,7 @@ impl Compute for Reference {
         let (l, start) = (q.dim(0)?, cache.len());
         let (len, kv_dim) = (start + l, n_kv_heads * head_dim);
         cache.write(layer, &values_of(k)?, &values_of(v)?);
-        let (keys, values) = match cache.layer(layer) {
-            LayerView::F16(kv) => gather(&kv, kv_dim, len)?,
-            LayerView::F32(kv) => gather(&kv, kv_dim, len)?,
-        };
+        let (keys, values) = gather(cache.layer(layer), kv_dim, len)?;
         // Heads of one group read the same keys: they become rows of one product.
         let by_head = |x: &Tensor| -> Result<Tensor> { Ok(x.reshape((len, n_kv_heads, head_dim))?.transpose(0, 1)?.contiguous()?) };
         let (keys, values) = (by_head(&keys)?, by_head(&values)?);

@@ -48,8 +48,10 @@ impl Runner {
             Arithmetic::Fast => Engine::Fast(Fast::new(pool)),
             Arithmetic::Exact => Engine::Exact(Reference::new(pool)),
         };
-        let cache = KvCache::new(choice.cache_dtype(), spec.n_layers, spec.n_kv_heads * spec.head_dim, choice.context, ledger);
-        Ok(Self { decoder: Decoder::new(spec, weights), engine, cache, tokens: Vec::new(), logits: Vec::new() })
+        let n_layers = spec.n_layers;
+        let decoder = Decoder::new(spec, weights);
+        let cache = KvCache::new(choice.cache_dtype(), n_layers, decoder.heads(), choice.context, ledger);
+        Ok(Self { decoder, engine, cache, tokens: Vec::new(), logits: Vec::new() })
     }
 
     /// Tokens that are in the cache.

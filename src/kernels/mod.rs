@@ -15,7 +15,6 @@ pub mod precision;
 pub mod processor;
 pub mod quantize;
 mod stored;
-mod tile;
 pub mod weight;
 
 impl From<candle_core::Error> for crate::error::Error {

@@ -10,12 +10,13 @@ use super::{Part, Parts};
 use crate::error::{Error, Result};
 use crate::inspect::spec::ModelSpec;
 use crate::inspect::{Model, passport};
+use crate::kernels::attention::{self, Heads, layer};
 use crate::kernels::level::Level;
 use crate::kernels::precision;
 use crate::units::Bytes;
 
 /// The KV cache grows by blocks of this many tokens.
-pub const KV_BLOCK_TOKENS: usize = 256;
+pub const KV_BLOCK_TOKENS: usize = layer::BLOCK;
 
 /// Tokens of a prompt that go through the layers together: few enough that one chunk takes a fraction of a second.
 pub const PREFILL_CHUNK: usize = 64;
@@ -24,6 +25,8 @@ pub const PREFILL_CHUNK: usize = 64;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KvDtype {
+    /// Blocks of 32 values in one byte each under a scale of two.
+    Q8_0,
     /// Two bytes a value.
     #[default]
     F16,
@@ -33,24 +36,27 @@ pub enum KvDtype {
 
 impl KvDtype {
     /// All types on offer.
-    pub const ALL: [Self; 2] = [Self::F16, Self::F32];
+    pub const ALL: [Self; 3] = [Self::Q8_0, Self::F16, Self::F32];
 
     /// The name on screen and in JSON (there in lower case).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Q8_0 => "Q8_0",
             Self::F16 => "F16",
             Self::F32 => "F32",
         }
     }
 
-    /// Bytes of one value.
+    /// Bytes of one head's key or value of one token. Heads are padded to whole blocks: of 32 values for `Q8_0`, of 16 for the others.
     #[must_use]
-    pub const fn bytes(self) -> u64 {
-        match self {
-            Self::F16 => 2,
-            Self::F32 => 4,
-        }
+    pub const fn head_bytes(self, head_dim: usize) -> u64 {
+        let bytes = match self {
+            Self::Q8_0 => layer::q8_0_bytes(head_dim),
+            Self::F16 => layer::f16_bytes(head_dim),
+            Self::F32 => layer::f32_bytes(head_dim),
+        };
+        bytes as u64
     }
 }
 
@@ -182,14 +188,13 @@ pub fn curve(model: &Model, choice: Choice, max_context: usize) -> Vec<(usize, P
 /// What the KV cache takes when `tokens` are in it: whole blocks for every layer.
 #[must_use]
 pub fn kv_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
-    let values = tokens.next_multiple_of(KV_BLOCK_TOKENS) as u64 * (spec.n_kv_heads * spec.head_dim) as u64;
-    Bytes(2 * spec.n_layers as u64 * values * kv.bytes())
+    kv_read_bytes(spec, kv, tokens.next_multiple_of(KV_BLOCK_TOKENS))
 }
 
 /// What attention reads of the cache for one token when `tokens` are in it.
 #[must_use]
 pub fn kv_read_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
-    Bytes(2 * spec.n_layers as u64 * tokens as u64 * (spec.n_kv_heads * spec.head_dim) as u64 * kv.bytes())
+    Bytes(2 * (spec.n_layers * spec.n_kv_heads) as u64 * tokens as u64 * kv.head_bytes(spec.head_dim))
 }
 
 /// The rule that people use without a plan: the file and a fifth.
@@ -222,15 +227,16 @@ fn parts(model: &Model, spec: &ModelSpec, choice: Choice) -> Parts {
 /// The buffers of one chunk of a prompt, all at once: an upper bound, because some take turns.
 fn activations(spec: &ModelSpec, choice: Choice) -> Bytes {
     let l = PREFILL_CHUNK.min(choice.context) as u64;
-    let [d, ff, vocab, head_dim] = [spec.n_embd, spec.n_ff, spec.n_vocab, spec.head_dim].map(|n| n as u64);
+    let [d, ff, vocab] = [spec.n_embd, spec.n_ff, spec.n_vocab].map(|n| n as u64);
     let [q, kv] = [spec.n_heads * spec.head_dim, spec.n_kv_heads * spec.head_dim].map(|n| n as u64);
     let widest = d.max(ff).max(q);
     let rows = l * (4 * d + 2 * q + 2 * kv + 2 * ff) + l * spec.rope_dim as u64;
     let values = match choice.arithmetic {
         Arithmetic::Fast => {
-            // activations rounded to at most F32, as much again for weights that tasks unpack, and each thread's tiles of keys and values
-            let tiles = choice.threads as u64 * (2 * 64 * head_dim + 64 + 2 * 8 * spec.n_heads as u64);
-            rows + 2 * l * widest + tiles
+            // activations rounded to at most F32, as much again for weights that tasks unpack, and what attention works in
+            let heads = Heads { n_heads: spec.n_heads, n_kv_heads: spec.n_kv_heads, head_dim: spec.head_dim };
+            let attention = attention::scratch_bytes(heads, PREFILL_CHUNK.min(choice.context), choice.threads, choice.context);
+            rows + 2 * l * widest + attention / 4
         }
         Arithmetic::Exact => {
             // candle makes a new tensor per call: rows twice, expanded weights, and the scores of the whole context

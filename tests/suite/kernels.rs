@@ -1,15 +1,15 @@
 //! The kernels beside the products, on each instruction set that is here, against the definitions in F64.
 #![expect(clippy::float_cmp, reason = "what is exact is compared exactly")]
 
-use half::f16;
 use ponder::file::DType;
-use ponder::kernels::attention::{self, Heads, KvValue, KvView, attend};
+use ponder::kernels::attention::{self, Heads, Layer, attend};
 use ponder::kernels::elementwise::{Pairing, rms_norm, rotate, silu_mul};
 use ponder::kernels::exp::exp;
 use ponder::kernels::matmul::Scratch;
 use ponder::kernels::pool::Pool;
 use ponder::kernels::processor::Processor;
 use ponder::kernels::weight::Weight;
+use ponder::memory::ledger::Ledger;
 
 use crate::quantize::quantize;
 
@@ -170,49 +170,36 @@ fn pairs_are_turned_and_the_rest_of_a_head_is_left() {
 
 // --- attention
 
-/// Keys and values of a cache of `rows` rows, in blocks.
-struct Cache<T> {
-    keys: Vec<Vec<T>>,
-    values: Vec<Vec<T>>,
-    block_tokens: usize,
-    kv_dim: usize,
+type New = fn(Heads) -> Layer;
+
+const TYPES: [New; 3] = [Layer::f32, Layer::f16, Layer::q8_0];
+
+/// A layer with `rows` rows. What lies behind the last is no number, so that whoever looks there is seen.
+fn filled(random: &mut Random, new: New, heads: Heads, rows: usize, scale: f32) -> Layer {
+    let kv_dim = heads.n_kv_heads * heads.head_dim;
+    let mut layer = new(heads);
+    layer.reserve(rows, &Ledger::default());
+    let nothing = vec![f32::NAN; (layer.capacity() - rows) * kv_dim];
+    layer.write(rows, &nothing, &nothing);
+    let (keys, values) = (random.values(rows * kv_dim, scale), random.values(rows * kv_dim, scale));
+    layer.write(0, &keys, &values);
+    layer
 }
 
-impl<T: KvValue> Cache<T> {
-    /// What lies behind the last row is no number, so that whoever looks there is seen.
-    fn new(random: &mut Random, rows: usize, kv_dim: usize, block_tokens: usize, scale: f32) -> Self {
-        let mut blocks = || {
-            let mut all = random.values(rows * kv_dim, scale);
-            all.resize(rows.div_ceil(block_tokens) * block_tokens * kv_dim, f32::NAN);
-            let narrowed = |block: &[f32]| {
-                let mut stored = vec![T::default(); block.len()];
-                T::narrow(block, &mut stored);
-                stored
-            };
-            all.chunks(block_tokens * kv_dim).map(narrowed).collect()
-        };
-        Self { keys: blocks(), values: blocks(), block_tokens, kv_dim }
-    }
-
-    fn view(&self) -> KvView<'_, T> {
-        let blocks = |all| -> Vec<&[T]> { <&Vec<Vec<T>>>::into_iter(all).map(|block| &block[..]).collect() };
-        KvView { keys: blocks(&self.keys), values: blocks(&self.values), block_tokens: self.block_tokens }
-    }
-
-    fn row(&self, blocks: &[Vec<T>], row: usize) -> Vec<f64> {
-        let at = row % self.block_tokens * self.kv_dim;
-        let mut wide = vec![0.0; self.kv_dim];
-        T::widen(&blocks[row / self.block_tokens][at..at + self.kv_dim], &mut wide);
-        wide.into_iter().map(f64::from).collect()
-    }
+/// The keys and values of one position.
+fn row(layer: &Layer, kv_dim: usize, position: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut key, mut value) = (vec![0.0; kv_dim], vec![0.0; kv_dim]);
+    layer.read(position, &mut key, &mut value);
+    (key, value)
 }
 
 /// Softmax of the scores of all rows up to the query's own, times the values.
-fn definition<T: KvValue>(heads: Heads, q: &[f32], cache: &Cache<T>, start: usize) -> Vec<f64> {
+fn definition(heads: Heads, q: &[f32], layer: &Layer, start: usize) -> Vec<f64> {
     let Heads { n_heads, n_kv_heads, head_dim } = heads;
     let rows = start + q.len() / (n_heads * head_dim);
-    let keys: Vec<_> = (0..rows).map(|row| cache.row(&cache.keys, row)).collect();
-    let values: Vec<_> = (0..rows).map(|row| cache.row(&cache.values, row)).collect();
+    let wide = |row: Vec<f32>| -> Vec<f64> { row.into_iter().map(f64::from).collect() };
+    let (keys, values): (Vec<_>, Vec<_>) =
+        (0..rows).map(|position| row(layer, n_kv_heads * head_dim, position)).map(|(key, value)| (wide(key), wide(value))).unzip();
     let mut out = Vec::new();
     for (i, queries) in q.chunks(n_heads * head_dim).enumerate() {
         for (head, query) in queries.chunks(head_dim).enumerate() {
@@ -230,70 +217,141 @@ fn definition<T: KvValue>(heads: Heads, q: &[f32], cache: &Cache<T>, start: usiz
     out
 }
 
-fn attention_is_right<T: KvValue>(heads: Heads, start: usize, l: usize, scale: f32) {
+fn attended(processor: Processor, threads: usize, heads: Heads, q: &[f32], layer: &Layer, start: usize) -> Vec<f32> {
+    let mut found = vec![f32::NAN; q.len()];
+    attend(&Pool::new(threads).unwrap(), &mut attention::Scratch::on(processor), heads, q, layer, start, &mut found);
+    found
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+fn attention_is_right(new: New, heads: Heads, start: usize, l: usize, scale: f32) {
     let mut random = Random(start as u64 + 1000 * l as u64);
-    let cache = Cache::<T>::new(&mut random, start + l, heads.n_kv_heads * heads.head_dim, 64, scale);
+    let layer = filled(&mut random, new, heads, start + l, scale);
     let q = random.values(l * heads.n_heads * heads.head_dim, scale);
-    let truth = definition(heads, &q, &cache, start);
+    let truth = definition(heads, &q, &layer, start);
     let highest = truth.iter().fold(0.0f64, |highest, x| highest.max(x.abs()));
     for processor in Processor::here() {
-        for threads in [1, 3] {
-            let mut found = vec![f32::NAN; q.len()];
-            attend(&Pool::new(threads).unwrap(), &mut attention::Scratch::on(processor), heads, &q, &cache.view(), start, &mut found);
-            for (found, truth) in found.iter().zip(&truth) {
-                let off = (f64::from(*found) - truth).abs() / highest;
-                assert!(off < 1e-5, "{processor:?}, {heads:?} at {start}, {l} queries: {off:e} off");
-            }
+        let found = attended(processor, 1, heads, &q, &layer, start);
+        for (found, truth) in found.iter().zip(&truth) {
+            let off = (f64::from(*found) - truth).abs() / highest;
+            assert!(off < 1e-5, "{processor:?}, {heads:?} at {start}, {l} queries: {off:e} off");
         }
+        assert!(bits(&found) == bits(&attended(processor, 3, heads, &q, &layer, start)), "{processor:?} on three threads");
     }
 }
 
 #[test]
 fn attention_is_the_definition() {
     let heads = |n_heads, n_kv_heads, head_dim| Heads { n_heads, n_kv_heads, head_dim };
-    for heads in [heads(9, 3, 64), heads(4, 4, 8), heads(4, 1, 80), heads(2, 1, 13), heads(3, 1, 1), heads(8, 2, 128)] {
-        for (start, l) in [(0, 1), (1, 1), (62, 1), (63, 1), (64, 1), (200, 1), (0, 2), (0, 9), (60, 17), (130, 8)] {
-            attention_is_right::<f16>(heads, start, l, 2.0);
-            attention_is_right::<f32>(heads, start, l, 2.0);
+    for heads in [
+        heads(9, 3, 64),
+        heads(4, 4, 8),
+        heads(4, 1, 80),
+        heads(2, 1, 13),
+        heads(3, 1, 1),
+        heads(8, 2, 128),
+        heads(16, 2, 16),
+        heads(7, 1, 33),
+        heads(10, 2, 48),
+    ] {
+        for (start, l) in
+            [(0, 1), (1, 1), (14, 1), (15, 1), (16, 1), (63, 1), (64, 1), (200, 1), (0, 2), (0, 9), (60, 17), (130, 8), (3, 66)]
+        {
+            for new in TYPES {
+                attention_is_right(new, heads, start, l, 2.0);
+            }
         }
     }
 }
 
 #[test]
-fn attention_over_several_stretches_is_the_definition() {
+fn attention_over_several_stretches_and_blocks_is_the_definition() {
     let heads = Heads { n_heads: 4, n_kv_heads: 2, head_dim: 16 };
-    for start in [510, 511, 512, 513, 1023, 1024, 1700] {
+    for start in [127, 128, 255, 256, 511, 512, 1023, 1024, 1700, 4200] {
         for scale in [0.1, 2.0, 30.0] {
-            attention_is_right::<f16>(heads, start, 1, scale);
+            attention_is_right(Layer::f16, heads, start, 1, scale);
         }
-        attention_is_right::<f32>(heads, start, 3, 2.0);
+        attention_is_right(Layer::q8_0, heads, start, 1, 2.0);
+        attention_is_right(Layer::f32, heads, start, 3, 2.0);
     }
+    // Both a block's end and a tile's lie within the queries.
+    attention_is_right(Layer::q8_0, heads, 250, 100, 2.0);
 }
 
 #[test]
 fn attention_of_what_is_no_number_is_none() {
     let heads = Heads { n_heads: 2, n_kv_heads: 1, head_dim: 16 };
-    let pool = Pool::new(2).unwrap();
-    for (start, l) in [(600, 1), (100, 3)] {
+    for (start, l) in [(600, 1), (100, 3), (0, 40)] {
         let mut random = Random(9);
-        let mut cache = Cache::<f32>::new(&mut random, start + l, 16, 64, 1.0);
         let mut q = random.values(l * 32, 1.0);
-        q[5] = f32::NAN;
-        for processor in Processor::here() {
-            let mut found = vec![0.0; q.len()];
-            attend(&pool, &mut attention::Scratch::on(processor), heads, &q, &cache.view(), start, &mut found);
-            assert!(found[..16].iter().all(|v| v.is_nan()), "a query");
-            assert!(found[16..].iter().all(|v| v.is_finite()), "another one's");
-        }
-        q[5] = 0.0;
-        for place in [0, 15] {
-            cache.keys[0][place] = f32::NAN;
+        for new in TYPES {
+            let mut layer = filled(&mut random, new, heads, start + l, 1.0);
             for processor in Processor::here() {
-                let mut found = vec![0.0; q.len()];
-                attend(&pool, &mut attention::Scratch::on(processor), heads, &q, &cache.view(), start, &mut found);
-                assert!(found.iter().all(|v| v.is_nan()), "a key");
+                q[5] = f32::NAN;
+                let found = attended(processor, 2, heads, &q, &layer, start);
+                assert!(found[..16].iter().all(|v| v.is_nan()), "a query");
+                assert!(found[16..].iter().all(|v| v.is_finite()), "another one's");
+                q[5] = 0.0;
             }
-            cache.keys[0][place] = 0.0;
+            // What a later position has, an earlier one does not see.
+            let last = start + l - 1;
+            for (position, seen_by) in [(0, 0), (last, l - 1)] {
+                let (key, value) = row(&layer, 16, position);
+                for place in [0, 15] {
+                    for damage in [f32::NAN, f32::INFINITY] {
+                        let (mut no_key, mut no_value) = (key.clone(), value.clone());
+                        no_value[place] = damage;
+                        layer.write(position, &key, &no_value);
+                        for processor in Processor::here() {
+                            let found = attended(processor, 2, heads, &q, &layer, start);
+                            assert!(found[..seen_by * 32].iter().all(|v| v.is_finite()), "before a value, {processor:?}");
+                            let damaged = |row: &[f32]| !row[place].is_finite();
+                            assert!(found[seen_by * 32..].chunks(16).all(damaged), "a value, {processor:?}");
+                        }
+                        no_key[place] = f32::NAN;
+                        layer.write(position, &no_key, &value);
+                        for processor in Processor::here() {
+                            let found = attended(processor, 2, heads, &q, &layer, start);
+                            assert!(found[..seen_by * 32].iter().all(|v| v.is_finite()), "before a key, {processor:?}");
+                            assert!(found[seen_by * 32..].iter().all(|v| v.is_nan()), "a key, {processor:?}");
+                        }
+                        layer.write(position, &key, &value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layer_gives_back_what_was_written_to_it() {
+    let mut random = Random(11);
+    for head_dim in [1, 13, 16, 32, 40, 64] {
+        let heads = Heads { n_heads: 6, n_kv_heads: 3, head_dim };
+        let kv_dim = 3 * head_dim;
+        for (new, dtype) in TYPES.into_iter().zip([DType::F32, DType::F16, DType::Q8_0]) {
+            let mut layer = new(heads);
+            layer.reserve(300, &Ledger::default());
+            assert_eq!(layer.capacity(), 512);
+            let (keys, values) = (random.values(40 * kv_dim, 3.0), random.values(40 * kv_dim, 1e-3));
+            // Rows that lie there already leave no trace.
+            layer.write(250, &random.values(40 * kv_dim, 9.0), &random.values(40 * kv_dim, 9.0));
+            layer.write(250, &keys, &values);
+            for i in 0..40 {
+                let (key, value) = row(&layer, kv_dim, 250 + i);
+                for (written, found) in [(&keys, key), (&values, value)] {
+                    for (written, found) in written[i * kv_dim..(i + 1) * kv_dim].chunks(head_dim).zip(found.chunks(head_dim)) {
+                        let mut padded = written.to_vec();
+                        padded.resize(512, 0.0);
+                        let mut truth = vec![0.0; 512];
+                        quantize(&padded, dtype).dequantize(0, &mut truth);
+                        assert_eq!(bits(found), bits(&truth[..head_dim]), "{dtype:?} of {head_dim}");
+                    }
+                }
+            }
         }
     }
 }

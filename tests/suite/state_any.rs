@@ -94,7 +94,7 @@ impl Machine {
             4 => Action::GetStarter,
             5 => Action::CancelFetch,
             6 => Action::SetContext(usize::from(n) * 100),
-            7 => Action::SetKv(if n.is_multiple_of(2) { KvDtype::F16 } else { KvDtype::F32 }),
+            7 => Action::SetKv(KvDtype::ALL[usize::from(n) % 3]),
             8..=10 => Action::Load { anyway: n.is_multiple_of(2) },
             11 => Action::CancelLoad,
             12 => Action::Unload,

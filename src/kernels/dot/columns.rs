@@ -1,6 +1,7 @@
 //! Neighbouring columns of a matrix: what one task of a product writes.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Columns of a row-major matrix of F32, for one task alone.
 #[derive(Debug)]
@@ -35,9 +36,19 @@ impl<'a> Matrix<'a> {
     /// # Safety
     /// No two that are alive at the same time may overlap.
     pub unsafe fn columns(self, first: usize, width: usize) -> Columns<'a> {
-        assert!(first + width <= self.stride, "columns are inside the matrix");
-        // SAFETY: the first row has `stride` values, or there is no row and nothing is read or written.
-        Columns { start: self.start.wrapping_add(first), stride: self.stride, rows: self.rows, width, matrix: PhantomData }
+        // SAFETY: the caller's.
+        unsafe { self.part(0..self.rows, first, width) }
+    }
+
+    /// What some rows have of `width` columns from `first` on.
+    ///
+    /// # Safety
+    /// No two that are alive at the same time may overlap.
+    pub unsafe fn part(self, rows: Range<usize>, first: usize, width: usize) -> Columns<'a> {
+        assert!(rows.end <= self.rows && first + width <= self.stride, "the part is inside the matrix");
+        // SAFETY: the first of the rows has `stride` values, or there is none and nothing is read or written.
+        let start = self.start.wrapping_add(rows.start * self.stride + first);
+        Columns { start, stride: self.stride, rows: rows.len(), width, matrix: PhantomData }
     }
 }
 

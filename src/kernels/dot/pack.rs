@@ -1,8 +1,8 @@
 //! How weights lie in memory: sixteen rows together, block by block, so that a lane of a vector is a row, sums need no adding up across a
 //! vector, and a thread reads one stream. It takes as many bytes as the file has, and gives its blocks back bit by bit.
 
-use super::columns::Columns;
 use super::MANY;
+use super::columns::Columns;
 use super::product::{AsPacked, product};
 use super::rounded::Activation;
 use super::simd::{Group, LANES, Simd};

@@ -2,8 +2,8 @@
 #![expect(clippy::inline_always, reason = "all of it is compiled for the instructions of its caller")]
 
 use super::pack::Pack;
-use super::simd::{LANES, Simd};
 use super::rounded::Activation as _;
+use super::simd::{LANES, Simd};
 use super::{Columns, LINE, MANY};
 
 /// Packs that are multiplied with a tile of activations before the next tile: what they need stays in a near cache.

@@ -24,7 +24,7 @@ pub type Group = [u8; 4 * LANES];
 
 /// Operations on sixteen lanes.
 ///
-/// Implementations are inlined into what is compiled for their instructions ([`super::for_each_simd`]).
+/// Implementations are inlined into what is compiled for their instructions (as by [`for_each_simd`]).
 pub trait Simd: Copy {
     /// A [`Group`].
     type Codes: Copy;
@@ -35,6 +35,10 @@ pub trait Simd: Copy {
 
     /// Rows of activations that are multiplied at a time: 8 or 4.
     const TILE: usize;
+    /// Floats that stay in registers as running sums, beside what is added to them.
+    const SUMS: usize;
+    /// Whether [`Simd::multiply_add`] rounds once.
+    const FUSED: bool;
     /// What codes that reach 255 are taken for beyond what they stand for, which is 128 less than they are.
     const EXCESS: i32;
 
@@ -111,6 +115,43 @@ pub trait Simd: Copy {
     fn multiply(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// `a · b + c`: rounded once where the instruction for it is there, twice elsewhere.
     fn multiply_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
+    /// The larger of both; either one where one is no number.
+    fn max(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
+    /// The largest lane; any where one is no number.
+    fn largest(self, x: Self::Floats) -> f32;
     /// The lanes, in order.
     fn store(self, x: Self::Floats) -> [f32; LANES];
 }
+
+/// A function that takes a [`Processor`](crate::kernels::processor::Processor) and is the body, compiled for it. The body takes a
+/// [`Simd`] before the other arguments.
+macro_rules! for_each_simd {
+    ($(#[$attribute:meta])* $visible:vis fn $name:ident $(<$kind:ident: $bound:path>)? ($($argument:ident: $type:ty),* $(,)?) by $body:ident) => {
+        $(#[$attribute])*
+        $visible fn $name $(<$kind: $bound>)? (processor: $crate::kernels::processor::Processor, $($argument: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use $crate::kernels::dot::simd::{Avx2, Avx512};
+                #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
+                fn avx512 $(<$kind: $bound>)? (s: Avx512, $($argument: $type),*) {
+                    $body(s, $($argument),*);
+                }
+                #[target_feature(enable = "avx2,fma,f16c")]
+                fn avx2 $(<$kind: $bound>)? (s: Avx2, $($argument: $type),*) {
+                    $body(s, $($argument),*);
+                }
+                if let Some(s) = Avx512::found(processor) {
+                    // SAFETY: the processor has what the function is compiled for.
+                    return unsafe { avx512(s, $($argument),*) };
+                }
+                if let Some(s) = Avx2::found(processor) {
+                    // SAFETY: as above.
+                    return unsafe { avx2(s, $($argument),*) };
+                }
+            }
+            let _ = processor;
+            $body($crate::kernels::dot::simd::Portable, $($argument),*);
+        }
+    };
+}
+pub(in crate::kernels) use for_each_simd;

@@ -56,6 +56,8 @@ impl Simd for Portable {
     type Floats = Floats;
 
     const TILE: usize = 4;
+    const SUMS: usize = 4;
+    const FUSED: bool = false;
     const EXCESS: i32 = 0;
 
     #[inline(always)]
@@ -222,6 +224,20 @@ impl Simd for Portable {
     #[inline(always)]
     fn multiply_add(self, a: Floats, b: Floats, c: Floats) -> Floats {
         self.add(self.multiply(a, b), c)
+    }
+
+    #[inline(always)]
+    fn max(self, a: Floats, b: Floats) -> Floats {
+        both(a, b, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn largest(self, x: Floats) -> f32 {
+        let mut largest = x[0];
+        for x in x {
+            largest = if x > largest { x } else { largest };
+        }
+        largest
     }
 
     #[inline(always)]

@@ -1,0 +1,290 @@
+//! Causal attention over a cache in blocks, the heads of a group sharing each key and value.
+//!
+//! A prompt is cut by its positions and key heads: a task widens a tile of keys and values once for all its queries. A single token is
+//! cut by key heads and stretches of the cache, which are read as they are stored, and whose results are put together at the end. Both
+//! then do the same ([`tile`]). How keys and values lie is [`unit`]'s and [`layer`]'s to say.
+#![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
+#![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
+
+pub mod layer;
+mod q8_0;
+mod tile;
+mod unit;
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use super::dot::Matrix;
+use super::dot::simd::{LANES, Simd, for_each_simd};
+use super::pool::Pool;
+use super::processor::Processor;
+pub use layer::Layer;
+use layer::{Blocks, each};
+use tile::{Seen, TILE, Tile, exponentials, see};
+use unit::{F32, Lanes, Unit};
+
+/// The heads of an attention layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heads {
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads; each serves `n_heads / n_kv_heads` query heads.
+    pub n_kv_heads: usize,
+    /// Values per head.
+    pub head_dim: usize,
+}
+
+impl Heads {
+    const fn group(self) -> usize {
+        self.n_heads / self.n_kv_heads
+    }
+
+    const fn width(self) -> usize {
+        self.n_heads * self.head_dim
+    }
+
+    /// What scores are multiplied by.
+    #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
+    fn scale(self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    /// Query positions of one task in a prompt: enough queries for what is widened, and a number that vectors share well.
+    pub(crate) const fn positions_per_task(self) -> usize {
+        8 * 4usize.div_ceil(self.group())
+    }
+}
+
+/// Cache positions of one task for a single query: more where there are many, in whole tiles.
+fn stretch(positions: usize) -> usize {
+    (positions / 8).next_multiple_of(TILE).clamp(2 * TILE, 8 * TILE)
+}
+
+/// Bytes that attention works in beside its operands, at most: `l` query positions, on so many threads, with so many in the cache.
+#[must_use]
+pub fn scratch_bytes(heads: Heads, l: usize, threads: usize, positions: usize) -> u64 {
+    // A head has at most this many squares, padded for a type of two.
+    let squares = heads.head_dim.div_ceil(2 * LANES) * 2;
+    let of_query = squares + Seen::len(squares);
+    let queries = heads.positions_per_task().min(l) * heads.group();
+    let of_task = 2 * TILE * squares + queries * of_query;
+    let stretches = positions.div_ceil(stretch(positions));
+    let of_token = heads.n_heads * (squares + stretches * Seen::len(squares));
+    ((threads * of_task + of_token) * size_of::<Lanes>()) as u64
+}
+
+/// Queries of one key head, and the part of the cache they look at.
+struct Look<'a, U> {
+    blocks: &'a Blocks<U>,
+    kv_head: usize,
+    /// Query heads of the key head.
+    group: usize,
+    /// `[l, group]`, multiplied by the scale and padded to whole squares.
+    queries: &'a [Lanes],
+    /// Position of the first query.
+    first: usize,
+    /// From a multiple of [`TILE`] on.
+    positions: Range<usize>,
+}
+
+/// What one task of a prompt works in: its queries, a tile of keys and values, widened, and what the queries have seen.
+#[derive(Debug, Default)]
+struct Workbench {
+    queries: Vec<Lanes>,
+    tile: Vec<F32>,
+    seen: Vec<Lanes>,
+}
+
+/// Buffers that are kept from one call to the next, and the instructions to use.
+#[derive(Debug)]
+pub struct Scratch {
+    processor: Processor,
+    /// Those that no task works in.
+    benches: Mutex<Vec<Workbench>>,
+    /// A single token's queries.
+    queries: Vec<Lanes>,
+    /// What they have seen in each stretch.
+    stretches: Vec<Lanes>,
+}
+
+impl Scratch {
+    /// With these instructions, which must be among [`Processor::here`].
+    #[must_use]
+    pub fn on(processor: Processor) -> Self {
+        let processor = if Processor::here().contains(&processor) { processor } else { Processor::Portable };
+        Self { processor, benches: Mutex::default(), queries: Vec::new(), stretches: Vec::new() }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::on(Processor::best())
+    }
+}
+
+/// `out[l, n_heads · head_dim]` from queries of the same shape, the first of which stands at position `start`; position `p` sees the
+/// cache's positions `0..=p`.
+pub fn attend(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f32], layer: &Layer, start: usize, out: &mut [f32]) {
+    each!(layer, blocks => {
+        if out.len() == heads.width() {
+            attend_one(pool, scratch, heads, q, blocks, start, out);
+        } else {
+            attend_many(pool, scratch, heads, q, blocks, start, out);
+        }
+    });
+}
+
+/// A prompt: every task is some positions and a key head.
+fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32], blocks: &Blocks<U>, start: usize, out: &mut [f32]) {
+    let (width, group, head_dim) = (heads.width(), heads.group(), heads.head_dim);
+    let (l, per_task) = (out.len() / width, heads.positions_per_task());
+    let squares = blocks.units() * U::SQUARES;
+    let parts = l.div_ceil(per_task);
+    let out = Matrix::new(out, width);
+    pool.each(parts * heads.n_kv_heads, |task| {
+        // The last positions see the most; they come first.
+        let (part, kv_head) = (parts - 1 - task / heads.n_kv_heads, task % heads.n_kv_heads);
+        let rows = part * per_task..l.min((part + 1) * per_task);
+        let columns = kv_head * group * head_dim;
+        let free = || scratch.benches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bench = free().pop().unwrap_or_default();
+        let Workbench { queries, tile, seen } = &mut bench;
+        let n = rows.len() * group;
+        queries.resize(n * squares, Lanes::default());
+        seen.resize(n * Seen::len(squares), Lanes::default());
+        for (i, queries) in rows.clone().zip(queries.chunks_mut(group * squares)) {
+            pad(&q[i * width + columns..][..group * head_dim], heads, queries);
+        }
+        let first = start + rows.start;
+        let look = Look { blocks, kv_head, group, queries, first, positions: 0..start + rows.end };
+        look_at(scratch.processor, &look, Some(tile), seen);
+        // SAFETY: each task has its own rows of its own head's columns.
+        let mut out = unsafe { out.part(rows.clone(), columns, group * head_dim) };
+        for i in 0..rows.len() {
+            settle(scratch.processor, seen, n, squares, i * group, head_dim, out.row(i));
+        }
+        free().push(bench);
+    });
+}
+
+/// A single query: every task is a key head and a stretch of the cache.
+fn attend_one<U: Unit>(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f32], blocks: &Blocks<U>, position: usize, out: &mut [f32]) {
+    let (group, head_dim) = (heads.group(), heads.head_dim);
+    let squares = blocks.units() * U::SQUARES;
+    let stretch = stretch(position + 1);
+    let n_stretches = (position + 1).div_ceil(stretch);
+    let len = group * Seen::len(squares);
+    let Scratch { processor, queries, stretches, .. } = scratch;
+    queries.resize(heads.n_heads * squares, Lanes::default());
+    pad(q, heads, queries);
+    stretches.resize(heads.n_kv_heads * n_stretches * len, Lanes::default());
+    pool.chunks(stretches, len, |task, seen| {
+        let (kv_head, from) = (task / n_stretches, task % n_stretches * stretch);
+        let queries = &queries[kv_head * group * squares..][..group * squares];
+        let positions = from..(position + 1).min(from + stretch);
+        look_at(*processor, &Look { blocks, kv_head, group, queries, first: position, positions }, None, seen);
+    });
+    for (seen, out) in stretches.chunks_mut(n_stretches * len).zip(out.chunks_mut(group * head_dim)) {
+        settle(*processor, seen, group, squares, 0, head_dim, out);
+    }
+}
+
+/// Heads, multiplied by the scale, each in squares of its own.
+fn pad(q: &[f32], heads: Heads, out: &mut [Lanes]) {
+    let squares = out.len() / (q.len() / heads.head_dim);
+    let scale = heads.scale();
+    for (head, out) in q.chunks_exact(heads.head_dim).zip(out.chunks_exact_mut(squares)) {
+        out.fill(Lanes::default());
+        for (values, out) in head.chunks(LANES).zip(out) {
+            for (out, value) in out.0.iter_mut().zip(values) {
+                *out = value * scale;
+            }
+        }
+    }
+}
+
+for_each_simd! {
+    /// Lets queries see their part of the cache, widened in a buffer or as it is stored. `seen`, whatever it held, is what they saw.
+    fn look_at<U: Unit>(look: &Look<'_, U>, wide: Option<&mut Vec<F32>>, seen: &mut [Lanes]) by look_at_body
+}
+
+#[inline(always)]
+fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Vec<F32>>, seen: &mut [Lanes]) {
+    let Look { blocks, kv_head, group, queries, first, positions } = look;
+    let units = blocks.units();
+    let squares = units * U::SQUARES;
+    let n = queries.len() / squares;
+    let mut seen = Seen::nothing(n, squares, seen);
+    let mut wide = if U::WIDE { None } else { wide };
+    if let Some(wide) = &mut wide {
+        wide.resize(2 * (TILE / LANES) * squares, F32::default());
+    }
+    let mut from = positions.start;
+    while from < positions.end {
+        let count = TILE.min(positions.end - from);
+        let (keys, values) = blocks.from(*kv_head, from);
+        // Positions that see something of the tile, and those that see all of it.
+        let some = from.saturating_sub(*first);
+        let all = (from + count).saturating_sub(first + 1).clamp(some, n / group);
+        if let Some(wide) = &mut wide {
+            let (wide_keys, wide_values) = wide.split_at_mut((TILE / LANES) * squares);
+            for unit in 0..count.div_ceil(LANES) * units {
+                let place = unit * U::SQUARES..(unit + 1) * U::SQUARES;
+                keys[unit].widen_keys(s, &mut wide_keys[place.clone()]);
+                values[unit].widen_values(s, &mut wide_values[place]);
+            }
+            let mut i = some;
+            while i < n / group {
+                let (end, count) = if i < all { (i + 1, first + i + 1 - from) } else { (n / group, count) };
+                let tile = Tile { keys: wide_keys, values: wide_values, units: squares, count };
+                see(s, &tile, queries, &mut seen, i * group, end * group);
+                i = end;
+            }
+        } else {
+            let mut i = some;
+            while i < n / group {
+                let (end, count) = if i < all { (i + 1, first + i + 1 - from) } else { (n / group, count) };
+                let tile = Tile { keys, values, units, count };
+                see(s, &tile, queries, &mut seen, i * group, end * group);
+                i = end;
+            }
+        }
+        from += TILE;
+    }
+}
+
+for_each_simd! {
+    /// Puts together what some of `n` queries, from `first` on, have seen in the parts of `seen`: as many as fit `out[·, head_dim]`.
+    fn settle(seen: &mut [Lanes], n: usize, squares: usize, first: usize, head_dim: usize, out: &mut [f32]) by settle_body
+}
+
+#[inline(always)]
+fn settle_body<S: Simd>(s: S, seen: &mut [Lanes], n: usize, squares: usize, first: usize, head_dim: usize, out: &mut [f32]) {
+    let (one, others) = seen.split_at_mut(n * Seen::len(squares));
+    let one = Seen::of(n, squares, one);
+    for (i, out) in (first..).zip(out.chunks_exact_mut(head_dim)) {
+        let sums = &mut one.sums[i * squares..(i + 1) * squares];
+        for other in others.chunks_exact_mut(n * Seen::len(squares)) {
+            let other = Seen::of(n, squares, other);
+            let [a, b] = [s.load(&one.highest[i].0), s.load(&other.highest[i].0)];
+            let high = s.max(a, b);
+            let kept = s.load(&exponentials(s, s.store(s.subtract(a, high))));
+            let added = s.load(&exponentials(s, s.store(s.subtract(b, high))));
+            one.highest[i].0 = s.store(high);
+            let total = s.multiply(s.load(&one.totals[i].0), kept);
+            one.totals[i].0 = s.store(s.multiply_add(s.load(&other.totals[i].0), added, total));
+            for (sum, other) in sums.iter_mut().zip(&other.sums[i * squares..(i + 1) * squares]) {
+                sum.0 = s.store(s.multiply_add(s.load(&other.0), added, s.multiply(s.load(&sum.0), kept)));
+            }
+        }
+        let mut total = 0.0;
+        for lane in one.totals[i].0 {
+            total += lane;
+        }
+        let share = s.floats(1.0 / total);
+        for (sum, out) in sums.iter().zip(out.chunks_mut(LANES)) {
+            let values = s.store(s.multiply(s.load(&sum.0), share));
+            out.copy_from_slice(&values[..out.len()]);
+        }
+    }
+}
