@@ -282,6 +282,28 @@ fn attention_over_several_stretches_and_blocks_is_the_definition() {
 }
 
 #[test]
+fn a_query_gets_the_same_bits_in_a_prompt_as_by_itself() {
+    for head_dim in [13, 64] {
+        let heads = Heads { n_heads: 6, n_kv_heads: 2, head_dim };
+        for new in TYPES {
+            let mut random = Random(12);
+            let (start, l) = (470, 70);
+            let layer = filled(&mut random, new, heads, start + l, 2.0);
+            let width = 6 * head_dim;
+            let q = random.values(l * width, 2.0);
+            for processor in Processor::here() {
+                let together = attended(processor, 2, heads, &q, &layer, start);
+                for i in [0, 1, 41, 42, 43, 69] {
+                    let row = i * width..(i + 1) * width;
+                    let alone = attended(processor, 2, heads, &q[row.clone()], &layer, start + i);
+                    assert!(bits(&alone) == bits(&together[row]), "{processor:?}, heads of {head_dim}, query {i}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn attention_of_what_is_no_number_is_none() {
     let heads = Heads { n_heads: 2, n_kv_heads: 1, head_dim: 16 };
     for (start, l) in [(600, 1), (100, 3), (0, 40)] {

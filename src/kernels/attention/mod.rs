@@ -2,7 +2,8 @@
 //!
 //! A prompt is cut by its positions and key heads: a task widens a tile of keys and values once for all its queries. A single token is
 //! cut by key heads and stretches of the cache, which are read as they are stored, and whose results are put together at the end. Both
-//! then do the same ([`tile`]). How keys and values lie is [`unit`]'s and [`layer`]'s to say.
+//! then do the same ([`tile`]), in the same order, so a query gets the same bits in a prompt as by itself. How keys and values lie is
+//! [`unit`]'s and [`layer`]'s to say.
 #![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
 #![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 
@@ -20,7 +21,7 @@ use super::pool::Pool;
 use super::processor::Processor;
 pub use layer::Layer;
 use layer::{Blocks, each};
-use tile::{Seen, TILE, Tile, exponentials, see};
+use tile::{Seen, TILE, Tile, see};
 use unit::{F32, Lanes, Unit};
 
 /// The heads of an attention layer.
@@ -55,21 +56,19 @@ impl Heads {
     }
 }
 
-/// Cache positions of one task for a single query: more where there are many, in whole tiles.
-fn stretch(positions: usize) -> usize {
-    (positions / 8).next_multiple_of(TILE).clamp(2 * TILE, 8 * TILE)
-}
+/// Cache positions of one task for a single query, in whole tiles. A prompt's queries sum up the same stretches, so that they get the same
+/// bits as if each were a single one.
+const STRETCH: usize = 256;
 
 /// Bytes that attention works in beside its operands, at most: `l` query positions, on so many threads, with so many in the cache.
 #[must_use]
 pub fn scratch_bytes(heads: Heads, l: usize, threads: usize, positions: usize) -> u64 {
     // A head has at most this many squares, padded for a type of two.
     let squares = heads.head_dim.div_ceil(2 * LANES) * 2;
-    let of_query = squares + Seen::len(squares);
+    let of_query = squares + 2 * Seen::len(squares);
     let queries = heads.positions_per_task().min(l) * heads.group();
     let of_task = 2 * TILE * squares + queries * of_query;
-    let stretches = positions.div_ceil(stretch(positions));
-    let of_token = heads.n_heads * (squares + stretches * Seen::len(squares));
+    let of_token = heads.n_heads * (squares + positions.div_ceil(STRETCH) * Seen::len(squares));
     ((threads * of_task + of_token) * size_of::<Lanes>()) as u64
 }
 
@@ -83,11 +82,11 @@ struct Look<'a, U> {
     queries: &'a [Lanes],
     /// Position of the first query.
     first: usize,
-    /// From a multiple of [`TILE`] on.
+    /// From the beginning of a stretch on.
     positions: Range<usize>,
 }
 
-/// What one task of a prompt works in: its queries, a tile of keys and values, widened, and what the queries have seen.
+/// What one task of a prompt works in: its queries, a tile of keys and values, widened, and what the queries have seen, twice.
 #[derive(Debug, Default)]
 struct Workbench {
     queries: Vec<Lanes>,
@@ -151,7 +150,8 @@ fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32],
         let Workbench { queries, tile, seen } = &mut bench;
         let n = rows.len() * group;
         queries.resize(n * squares, Lanes::default());
-        seen.resize(n * Seen::len(squares), Lanes::default());
+        let len = n * Seen::len(squares);
+        seen.resize(2 * len, Lanes::default());
         for (i, queries) in rows.clone().zip(queries.chunks_mut(group * squares)) {
             pad(&q[i * width + columns..][..group * head_dim], heads, queries);
         }
@@ -161,7 +161,7 @@ fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32],
         // SAFETY: each task has its own rows of its own head's columns.
         let mut out = unsafe { out.part(rows.clone(), columns, group * head_dim) };
         for i in 0..rows.len() {
-            settle(scratch.processor, seen, n, squares, i * group, head_dim, out.row(i));
+            settle(scratch.processor, &mut seen[..len], n, squares, i * group, head_dim, out.row(i));
         }
         free().push(bench);
     });
@@ -171,17 +171,16 @@ fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32],
 fn attend_one<U: Unit>(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f32], blocks: &Blocks<U>, position: usize, out: &mut [f32]) {
     let (group, head_dim) = (heads.group(), heads.head_dim);
     let squares = blocks.units() * U::SQUARES;
-    let stretch = stretch(position + 1);
-    let n_stretches = (position + 1).div_ceil(stretch);
+    let n_stretches = (position + 1).div_ceil(STRETCH);
     let len = group * Seen::len(squares);
     let Scratch { processor, queries, stretches, .. } = scratch;
     queries.resize(heads.n_heads * squares, Lanes::default());
     pad(q, heads, queries);
     stretches.resize(heads.n_kv_heads * n_stretches * len, Lanes::default());
     pool.chunks(stretches, len, |task, seen| {
-        let (kv_head, from) = (task / n_stretches, task % n_stretches * stretch);
+        let (kv_head, from) = (task / n_stretches, task % n_stretches * STRETCH);
         let queries = &queries[kv_head * group * squares..][..group * squares];
-        let positions = from..(position + 1).min(from + stretch);
+        let positions = from..(position + 1).min(from + STRETCH);
         look_at(*processor, &Look { blocks, kv_head, group, queries, first: position, positions }, None, seen);
     });
     for (seen, out) in stretches.chunks_mut(n_stretches * len).zip(out.chunks_mut(group * head_dim)) {
@@ -204,7 +203,8 @@ fn pad(q: &[f32], heads: Heads, out: &mut [Lanes]) {
 }
 
 for_each_simd! {
-    /// Lets queries see their part of the cache, widened in a buffer or as it is stored. `seen`, whatever it held, is what they saw.
+    /// Lets queries see their part of the cache, widened in a buffer or as it is stored. What they saw is in the first half of `seen`,
+    /// which needs a second one where there is more than one stretch; what either held does not matter.
     fn look_at<U: Unit>(look: &Look<'_, U>, wide: Option<&mut Vec<F32>>, seen: &mut [Lanes]) by look_at_body
 }
 
@@ -214,7 +214,8 @@ fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Ve
     let units = blocks.units();
     let squares = units * U::SQUARES;
     let n = queries.len() / squares;
-    let mut seen = Seen::nothing(n, squares, seen);
+    let (all_of_it, of_stretch) = seen.split_at_mut(n * Seen::len(squares));
+    Seen::nothing(n, squares, all_of_it);
     let mut wide = if U::WIDE { None } else { wide };
     if let Some(wide) = &mut wide {
         wide.resize(2 * (TILE / LANES) * squares, F32::default());
@@ -222,6 +223,14 @@ fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Ve
     let mut from = positions.start;
     while from < positions.end {
         let count = TILE.min(positions.end - from);
+        let in_first = from < positions.start + STRETCH;
+        let mut seen = if in_first {
+            Seen::of(n, squares, all_of_it)
+        } else if from.is_multiple_of(STRETCH) {
+            Seen::nothing(n, squares, of_stretch)
+        } else {
+            Seen::of(n, squares, of_stretch)
+        };
         let (keys, values) = blocks.from(*kv_head, from);
         // Positions that see something of the tile, and those that see all of it.
         let some = from.saturating_sub(*first);
@@ -250,6 +259,11 @@ fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Ve
             }
         }
         from += TILE;
+        if !in_first && (from >= positions.end || from.is_multiple_of(STRETCH)) {
+            for i in 0..n {
+                Seen::of(n, squares, all_of_it).merge(s, &Seen::of(n, squares, of_stretch), i);
+            }
+        }
     }
 }
 
@@ -261,28 +275,17 @@ for_each_simd! {
 #[inline(always)]
 fn settle_body<S: Simd>(s: S, seen: &mut [Lanes], n: usize, squares: usize, first: usize, head_dim: usize, out: &mut [f32]) {
     let (one, others) = seen.split_at_mut(n * Seen::len(squares));
-    let one = Seen::of(n, squares, one);
+    let mut one = Seen::of(n, squares, one);
     for (i, out) in (first..).zip(out.chunks_exact_mut(head_dim)) {
-        let sums = &mut one.sums[i * squares..(i + 1) * squares];
         for other in others.chunks_exact_mut(n * Seen::len(squares)) {
-            let other = Seen::of(n, squares, other);
-            let [a, b] = [s.load(&one.highest[i].0), s.load(&other.highest[i].0)];
-            let high = s.max(a, b);
-            let kept = s.load(&exponentials(s, s.store(s.subtract(a, high))));
-            let added = s.load(&exponentials(s, s.store(s.subtract(b, high))));
-            one.highest[i].0 = s.store(high);
-            let total = s.multiply(s.load(&one.totals[i].0), kept);
-            one.totals[i].0 = s.store(s.multiply_add(s.load(&other.totals[i].0), added, total));
-            for (sum, other) in sums.iter_mut().zip(&other.sums[i * squares..(i + 1) * squares]) {
-                sum.0 = s.store(s.multiply_add(s.load(&other.0), added, s.multiply(s.load(&sum.0), kept)));
-            }
+            one.merge(s, &Seen::of(n, squares, other), i);
         }
         let mut total = 0.0;
         for lane in one.totals[i].0 {
             total += lane;
         }
         let share = s.floats(1.0 / total);
-        for (sum, out) in sums.iter().zip(out.chunks_mut(LANES)) {
+        for (sum, out) in one.sums[i * squares..].iter().zip(out.chunks_mut(LANES)) {
             let values = s.store(s.multiply(s.load(&sum.0), share));
             out.copy_from_slice(&values[..out.len()]);
         }

@@ -102,25 +102,22 @@ impl Unit for Q8_0 {
         queries: [&[Lanes]; N],
         mut totals: [[S::Floats; P]; N],
     ) -> [[S::Floats; P]; N] {
-        let mut sums = [[s.floats(0.0); P]; N];
+        let mut scales = [s.floats(0.0); P];
+        for p in 0..P {
+            scales[p] = s.halves(&keys[p].scales);
+        }
         for square in 0..2 {
             for row in 0..LANES {
                 let mut key = [s.floats(0.0); P];
                 for p in 0..P {
-                    key[p] = keys[p].row(s, square, row);
+                    key[p] = s.multiply(keys[p].row(s, square, row), scales[p]);
                 }
                 for n in 0..N {
                     let query = s.floats(queries[n][square].0[row]);
                     for p in 0..P {
-                        sums[n][p] = s.multiply_add(key[p], query, sums[n][p]);
+                        totals[n][p] = s.multiply_add(key[p], query, totals[n][p]);
                     }
                 }
-            }
-        }
-        for p in 0..P {
-            let scales = s.halves(&keys[p].scales);
-            for n in 0..N {
-                totals[n][p] = s.multiply_add(sums[n][p], scales, totals[n][p]);
             }
         }
         totals
@@ -139,17 +136,14 @@ impl Unit for Q8_0 {
         let (squares, offset) = if C == 1 { (1, first % 2) } else { (2, 0) };
         for block in 0..C / squares {
             let values = &values[first / 2 + block];
-            let scales = s.halves(&values.scales);
-            let mut scaled = [Lanes::default(); N];
-            for n in 0..N {
-                scaled[n].0 = s.store(s.multiply(s.load(&weights[n].0), scales));
-            }
+            let scales = s.store(s.halves(&values.scales));
             for row in 0..rows.min(LANES) {
+                let scale = s.floats(scales[row]);
                 for square in 0..squares {
-                    let value = values.row(s, offset + square, row);
+                    let value = s.multiply(values.row(s, offset + square, row), scale);
                     for n in 0..N {
                         let total = &mut totals[n][block * squares + square];
-                        *total = s.multiply_add(value, s.floats(scaled[n].0[row]), *total);
+                        *total = s.multiply_add(value, s.floats(weights[n].0[row]), *total);
                     }
                 }
             }

@@ -53,6 +53,23 @@ impl<'a> Seen<'a> {
         seen.totals.fill(Lanes::default());
         seen
     }
+
+    /// Adds what query `i` saw in another stretch. Nothing is nothing, to the bit.
+    #[inline(always)]
+    pub fn merge<S: Simd>(&mut self, s: S, other: &Seen<'_>, i: usize) {
+        let squares = self.sums.len() / self.totals.len();
+        let (here, there) = (s.load(&self.highest[i].0), s.load(&other.highest[i].0));
+        let highest = s.max(here, there);
+        let kept = s.load(&exponentials(s, s.store(s.subtract(here, highest))));
+        let added = s.load(&exponentials(s, s.store(s.subtract(there, highest))));
+        self.highest[i].0 = s.store(highest);
+        let total = s.multiply(s.load(&self.totals[i].0), kept);
+        self.totals[i].0 = s.store(s.multiply_add(s.load(&other.totals[i].0), added, total));
+        for square in i * squares..(i + 1) * squares {
+            let sum = s.multiply(s.load(&self.sums[square].0), kept);
+            self.sums[square].0 = s.store(s.multiply_add(s.load(&other.sums[square].0), added, sum));
+        }
+    }
 }
 
 /// Lets queries, as many vectors each as the head has squares, see the tile: `queries` and `seen` from query `first` up to `end`.
@@ -179,7 +196,7 @@ fn to_weights<S: Simd, const N: usize>(
 }
 
 #[inline(always)]
-pub fn exponentials<S: Simd>(_: S, mut x: [f32; LANES]) -> [f32; LANES] {
+fn exponentials<S: Simd>(_: S, mut x: [f32; LANES]) -> [f32; LANES] {
     for lane in 0..LANES {
         x[lane] = if S::FUSED { exp::<true>(x[lane]) } else { exp::<false>(x[lane]) };
     }
