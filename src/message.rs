@@ -12,6 +12,7 @@ use crate::engine::sampler::Sampling;
 use crate::engine::session::{Input, ModelId};
 use crate::error::Error;
 use crate::inspect::Model;
+use crate::kernels::bandwidth::Bandwidth;
 use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
 use crate::library::summary::Summary;
@@ -67,6 +68,11 @@ pub enum Command {
         model: ModelId,
         /// What to say to it.
         input: Input,
+    },
+    /// Measure how fast the machine reads memory. Engine lane: never beside an answer, which it would slow down.
+    MeasureBandwidth {
+        /// Threads that read.
+        threads: usize,
     },
     /// Raise another job's stop flag, at once, whether it waits or runs. No lane.
     Stop(JobId),
@@ -212,6 +218,8 @@ pub enum Outcome {
     Unloaded,
     /// The answer is complete (or stopped: see its stop reason).
     Generated(Metrics),
+    /// How fast the machine reads memory.
+    Bandwidth(Bandwidth),
     /// The prompt as the model reads it.
     Prompt(Prompt),
     /// What was on disk, and what could not be read.

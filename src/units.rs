@@ -111,6 +111,19 @@ impl fmt::Display for TokensPerSecond {
     }
 }
 
+/// A rate of reading or writing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct BytesPerSecond(pub f64);
+
+impl fmt::Display for BytesPerSecond {
+    /// In powers of 1000, as memory is sold: `41.3 GB/s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, unit) = if self.0 < 999.5e6 { (self.0 / 1e6, "MB/s") } else { (self.0 / 1e9, "GB/s") };
+        write!(f, "{}{THIN_SPACE}{unit}", significant(value))
+    }
+}
+
 /// A duration in seconds as prose: `0.42 s`, `12.3 s`, `3 min 20 s`.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, positive, below u64::MAX by the minutes")]

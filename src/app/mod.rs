@@ -161,6 +161,9 @@ impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.state.now = now();
         self.drain();
+        if self.state.bandwidth_is_due() {
+            self.perform(Action::MeasureBandwidth);
+        }
         self.remember_window(ctx);
         self.autosave(ctx);
         self.appearance(ctx);

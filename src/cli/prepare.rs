@@ -55,6 +55,7 @@ pub fn choice(running: &Running, recoding: &Recoding, context: usize, kv: KvDtyp
 pub struct Loaded {
     pub session: Session,
     pub plan: Plan,
+    pub pool: Arc<Pool>,
     pub seconds: f64,
 }
 
@@ -74,8 +75,8 @@ pub fn load(model: &Model, choice: Choice) -> Result<Loaded> {
     check_context(model, choice.context)?;
     let plan = plan::plan(model, choice, &machine())?;
     let pool = Arc::new(Pool::new(choice.threads)?);
-    let session = Session::load(model, &plan, false, pool, &Ledger::default(), &mut |_| go_on())?;
-    Ok(Loaded { session, plan, seconds: started.elapsed().as_secs_f64() })
+    let session = Session::load(model, &plan, false, Arc::clone(&pool), &Ledger::default(), &mut |_| go_on())?;
+    Ok(Loaded { session, plan, pool, seconds: started.elapsed().as_secs_f64() })
 }
 
 /// Reads a UTF-8 text.

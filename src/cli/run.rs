@@ -17,7 +17,7 @@ pub fn run(args: &Args) -> Result<()> {
     let model = prepare::open(&args.target.file)?;
     let context = args.context.map_or_else(|| prepare::default_context(&model), Ok)?;
     let kv = args.kv.map_or(KvDtype::F16, Into::into);
-    let prepare::Loaded { mut session, plan, seconds } =
+    let prepare::Loaded { mut session, plan, seconds, .. } =
         prepare::load(&model, prepare::choice(&args.running, &args.recoding, context, kv))?;
 
     let sampling = sampling(args);

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::cache::KvCache;
+use super::operation::Operation;
 use super::rope::Rotation;
 use crate::error::Result;
 use crate::kernels::attention::Heads;
@@ -18,19 +19,27 @@ pub struct Linear<'a> {
     pub weight: &'a Weight,
     /// `[rows]`
     pub bias: Option<&'a Vector>,
+    /// What a product with it counts as.
+    pub operation: Operation,
 }
 
 impl<'a> Linear<'a> {
-    /// With or without a bias.
+    /// A matrix of attention, with or without a bias.
     #[must_use]
-    pub const fn new(weight: &'a Weight, bias: Option<&'a Vector>) -> Self {
-        Self { weight, bias }
+    pub const fn attention(weight: &'a Weight, bias: Option<&'a Vector>) -> Self {
+        Self { weight, bias, operation: Operation::AttentionProducts }
     }
 
-    /// Without one.
+    /// A matrix of the feed-forward half.
     #[must_use]
-    pub const fn plain(weight: &'a Weight) -> Self {
-        Self::new(weight, None)
+    pub const fn feed_forward(weight: &'a Weight) -> Self {
+        Self { weight, bias: None, operation: Operation::FeedForwardProducts }
+    }
+
+    /// The matrix that gives the logits.
+    #[must_use]
+    pub const fn head(weight: &'a Weight) -> Self {
+        Self { weight, bias: None, operation: Operation::HeadProduct }
     }
 }
 

@@ -103,16 +103,16 @@ impl Decoder {
                 return Err(Error::Cancelled);
             }
             let h = compute.rms_norm(&x, &layer.attn_norm, self.spec.rms_eps)?;
-            let to_q = Linear::new(&layer.attn_q, layer.attn_q_bias.as_ref());
-            let to_k = Linear::new(&layer.attn_k, layer.attn_k_bias.as_ref());
-            let to_v = Linear::new(&layer.attn_v, layer.attn_v_bias.as_ref());
+            let to_q = Linear::attention(&layer.attn_q, layer.attn_q_bias.as_ref());
+            let to_k = Linear::attention(&layer.attn_k, layer.attn_k_bias.as_ref());
+            let to_v = Linear::attention(&layer.attn_v, layer.attn_v_bias.as_ref());
             let [q, k, v] = compute.linears(&h, [to_q, to_k, to_v])?;
             drop(h);
             let q = compute.rotate(q, self.spec.head_dim, &rotation)?;
             let k = compute.rotate(k, self.spec.head_dim, &rotation)?;
             let attended = compute.attend(&q, &k, &v, cache, index, self.heads)?;
             drop((q, k, v));
-            let attended = compute.linear(&attended, Linear::new(&layer.attn_output, layer.attn_output_bias.as_ref()))?;
+            let attended = compute.linear(&attended, Linear::attention(&layer.attn_output, layer.attn_output_bias.as_ref()))?;
             x = compute.add(x, &attended)?;
             drop(attended);
             x = self.feed_forward(compute, layer, x)?;
@@ -129,16 +129,16 @@ impl Decoder {
 
     fn head<C: Compute>(&self, compute: &mut C, x: &C::Tensor) -> Result<C::Tensor> {
         let x = compute.rms_norm(x, &self.weights.output_norm, self.spec.rms_eps)?;
-        compute.linear(&x, Linear::plain(self.weights.output.as_ref().unwrap_or(&self.weights.embedding)))
+        compute.linear(&x, Linear::head(self.weights.output.as_ref().unwrap_or(&self.weights.embedding)))
     }
 
     fn feed_forward<C: Compute>(&self, compute: &mut C, layer: &Layer, x: C::Tensor) -> Result<C::Tensor> {
         let h = compute.rms_norm(&x, &layer.ffn_norm, self.spec.rms_eps)?;
-        let [gate, up] = compute.linears(&h, [Linear::plain(&layer.ffn_gate), Linear::plain(&layer.ffn_up)])?;
+        let [gate, up] = compute.linears(&h, [Linear::feed_forward(&layer.ffn_gate), Linear::feed_forward(&layer.ffn_up)])?;
         drop(h);
         let h = compute.silu_mul(gate, &up)?;
         drop(up);
-        let down = compute.linear(&h, Linear::plain(&layer.ffn_down))?;
+        let down = compute.linear(&h, Linear::feed_forward(&layer.ffn_down))?;
         compute.add(x, &down)
     }
 }

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use super::decoder::Want;
 use super::metrics::{Metrics, StopReason};
+use super::operation::Times;
 use super::prompt::Prompt;
 use super::sampler::{Sampler, Sampling};
 use super::session::Session;
+use super::speed::Speed;
 use super::stream::TextStream;
 use crate::error::{Error, Result};
 use crate::memory::plan::PREFILL_CHUNK;
@@ -51,8 +53,10 @@ pub struct Generation<'a> {
     stopped: Option<StopReason>,
     started: Instant,
     prefill_seconds: f64,
+    prefill_times: Times,
     first_token_seconds: f64,
     decode_seconds: f64,
+    decode_times: Times,
 }
 
 impl<'a> Generation<'a> {
@@ -87,8 +91,10 @@ impl<'a> Generation<'a> {
             stopped: None,
             started: Instant::now(),
             prefill_seconds: 0.0,
+            prefill_times: Times::default(),
             first_token_seconds: 0.0,
             decode_seconds: 0.0,
+            decode_times: Times::default(),
             session,
         })
     }
@@ -126,9 +132,10 @@ impl<'a> Generation<'a> {
         } else if context_full {
             self.stopped = Some(StopReason::ContextFull);
         } else {
-            let started = Instant::now();
+            let (started, before) = (Instant::now(), self.session.runner().times());
             let fed = self.session.runner_mut().chunk(&[token], Want::Last, go_on).map(|_| ());
             self.decode_seconds += started.elapsed().as_secs_f64();
+            self.decode_times += self.session.runner().times() - before;
             match fed {
                 Ok(()) => self.draw()?,
                 Err(Error::Cancelled) => self.stopped = Some(StopReason::Cancelled),
@@ -143,13 +150,14 @@ impl<'a> Generation<'a> {
     }
 
     fn read_chunk(&mut self, go_on: &dyn Fn() -> bool) -> Result<Progress> {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), self.session.runner().times());
         let n = self.unread.len().min(PREFILL_CHUNK);
         let chunk: Vec<u32> = self.unread.iter().take(n).copied().collect();
         let want = if n == self.unread.len() { Want::Last } else { Want::Nothing };
         self.session.runner_mut().chunk(&chunk, want, go_on)?;
         self.unread.drain(..n);
         self.prefill_seconds += started.elapsed().as_secs_f64();
+        self.prefill_times += self.session.runner().times() - before;
         if self.unread.is_empty() {
             self.draw()?;
             self.first_token_seconds = self.started.elapsed().as_secs_f64();
@@ -200,6 +208,14 @@ impl<'a> Generation<'a> {
             decode: self.decode(),
             first_token_seconds: self.first_token_seconds,
             stop_reason: self.stopped.unwrap_or(StopReason::Interrupted),
+            speed: self.speed(),
         }
+    }
+
+    fn speed(&self) -> Option<Speed> {
+        let (prefill, decode) = (self.prefill_times, self.decode_times);
+        let depth = self.prompt.len() + self.generated.len() / 2;
+        let speed = Speed { bytes_per_token: self.session.bytes_per_token(depth), depth, prefill, decode };
+        ((prefill + decode).total() > 0.0).then_some(speed)
     }
 }

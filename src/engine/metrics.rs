@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::speed::Speed;
 use crate::units::TokensPerSecond;
 
 /// Why an answer ended.
@@ -67,4 +68,7 @@ pub struct Metrics {
     pub first_token_seconds: f64,
     /// Why it ended.
     pub stop_reason: StopReason,
+    /// What the speed is made of; absent in answers of an earlier Ponder and where nothing was computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
 }

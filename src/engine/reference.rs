@@ -42,7 +42,7 @@ impl Reference {
         Ok(Tensor::from_vec(values, (rows.len(), cols), &Device::Cpu)?)
     }
 
-    fn product(&self, x: &Tensor, Linear { weight, bias }: Linear<'_>) -> Result<Tensor> {
+    fn product(&self, x: &Tensor, Linear { weight, bias, .. }: Linear<'_>) -> Result<Tensor> {
         let step = (EXPANDED / weight.cols()).max(1);
         let mut parts = Vec::with_capacity(weight.rows().div_ceil(step));
         for first in (0..weight.rows()).step_by(step) {

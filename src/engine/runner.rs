@@ -6,7 +6,9 @@ use super::cache::KvCache;
 use super::compute::Compute;
 use super::decoder::{Decoder, Want};
 use super::fast::Fast;
+use super::operation::Times;
 use super::reference::Reference;
+use super::timed::Timed;
 use super::weights::Weights;
 use crate::error::Result;
 use crate::inspect::Model;
@@ -18,8 +20,8 @@ use crate::units::Bytes;
 
 #[derive(Debug)]
 enum Engine {
-    Fast(Fast),
-    Exact(Reference),
+    Fast(Timed<Fast>),
+    Exact(Timed<Reference>),
 }
 
 /// A model that can be fed.
@@ -45,8 +47,8 @@ impl Runner {
         model.file.check_unchanged()?;
         let weights = Weights::read(model, choice.recode, &pool, ledger, progress)?;
         let engine = match choice.arithmetic {
-            Arithmetic::Fast => Engine::Fast(Fast::new(pool)),
-            Arithmetic::Exact => Engine::Exact(Reference::new(pool)),
+            Arithmetic::Fast => Engine::Fast(Timed::new(Fast::new(pool))),
+            Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool))),
         };
         let n_layers = spec.n_layers;
         let decoder = Decoder::new(spec, weights);
@@ -82,6 +84,15 @@ impl Runner {
     #[must_use]
     pub const fn cache(&self) -> &KvCache {
         &self.cache
+    }
+
+    /// How long each kind of work took in all chunks so far. The difference of two of these is what lies between them.
+    #[must_use]
+    pub const fn times(&self) -> Times {
+        match &self.engine {
+            Engine::Fast(compute) => compute.times(),
+            Engine::Exact(compute) => compute.times(),
+        }
     }
 
     /// Keeps the longest beginning that the cache shares with `tokens`, but never all of them (the last one's logits are still wanted),
@@ -143,13 +154,14 @@ impl Runner {
 
 fn forward<C: Compute>(
     decoder: &Decoder,
-    compute: &mut C,
+    compute: &mut Timed<C>,
     tokens: &[u32],
     cache: &mut KvCache,
     want: Want,
     go_on: &dyn Fn() -> bool,
     logits: &mut Vec<f32>,
 ) -> Result<()> {
+    compute.start();
     if let Some(tensor) = decoder.forward(compute, tokens, cache, want, go_on)? {
         compute.read(&tensor, logits)?;
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::prompt::Prompt;
 use super::runner::Runner;
+use super::speed;
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::{Special, Tokenizer};
 use super::vocabulary::Vocabulary;
@@ -42,6 +43,8 @@ pub struct Session {
     template: Result<ChatTemplate>,
     fallback: ChatTemplate,
     tokenizer_bytes: Option<Bytes>,
+    /// What is read for one token: of the weights, and of the cache for each position.
+    read: [Bytes; 2],
     /// What the engine's threads kept of earlier work before this model came: not its activations.
     kept_before: Bytes,
     ledger: Ledger,
@@ -69,7 +72,10 @@ impl Session {
         let template = template_of(&tokenizer);
         let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
         let runner = Runner::load(model, plan.choice, pool, ledger, progress)?;
-        Ok(Self { runner: EngineOwned::new(runner), tokenizer, template, fallback, tokenizer_bytes, kept_before, ledger: ledger.clone() })
+        let read = [0, 1].map(|depth| speed::bytes_per_token(model, plan.choice, depth).unwrap_or_default());
+        let read = [read[0], read[1] - read[0]];
+        let runner = EngineOwned::new(runner);
+        Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, read, kept_before, ledger: ledger.clone() })
     }
 
     /// The prompt for an input, as the model will read it.
@@ -103,6 +109,13 @@ impl Session {
     /// Weights and cache, to be fed.
     pub fn runner_mut(&mut self) -> &mut Runner {
         &mut self.runner
+    }
+
+    /// What is read for one token when `depth` tokens are in the context: weights, keys and values.
+    #[must_use]
+    pub const fn bytes_per_token(&self, depth: usize) -> Bytes {
+        let [weights, position] = self.read;
+        Bytes(weights.0.saturating_add(position.0.saturating_mul(depth as u64)))
     }
 
     /// The tokenizer.

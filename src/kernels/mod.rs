@@ -3,8 +3,10 @@
 //! Weights stay in the file's blocks ([`weight`]), one copy; a matrix product rounds the activations to 8 bits once and takes
 //! block-wise dot products ([`matmul`], [`dot`]), run on our [`pool`]. [`precision`] is the one table of what each type becomes on its way from the disk to
 //! the sum; a [`level`] says what tensors become that are quantized anew while loading.
+//! [`bandwidth`] measures what all of it runs against.
 
 pub mod attention;
+pub mod bandwidth;
 pub mod dot;
 pub mod elementwise;
 pub mod exp;

@@ -75,6 +75,8 @@ pub enum Action {
     CancelLoad,
     /// Free the loaded model.
     Unload,
+    /// Measure how fast this machine reads memory, if that is due.
+    MeasureBandwidth,
     /// Start a conversation.
     NewChat,
     /// Show a conversation.

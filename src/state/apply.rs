@@ -83,7 +83,9 @@ impl State {
         if self.restored.waits_for(job) {
             return Some(self.take_over(outcome));
         }
-        if self.found.waits_for(job) {
+        if self.bandwidth.waits_for(job) {
+            self.measured(outcome);
+        } else if self.found.waits_for(job) {
             self.found = match outcome {
                 Ok(Outcome::Scanned { found, summaries }) => {
                     self.summaries = summaries;

@@ -11,6 +11,7 @@ pub mod notice;
 pub mod perform;
 mod saving;
 pub mod slot;
+mod speed;
 mod welcome;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use crate::engine::prompt::Prompt;
 use crate::inspect::Model;
+use crate::kernels::bandwidth::Bandwidth;
 use crate::library::download::Progress as FetchProgress;
 use crate::library::scan::Found;
 use crate::library::summary::Summary;
@@ -140,6 +142,8 @@ pub struct State {
     pub starter: Slot<PathBuf, Option<FetchProgress>>,
     /// The live memory.
     pub memory: History,
+    /// How fast this machine reads memory, once it was measured.
+    pub bandwidth: Slot<Bandwidth>,
     /// What the person chose.
     pub settings: Settings,
     /// Whether the desktop asks for dark windows; `None` until it has said so.
@@ -188,6 +192,7 @@ impl State {
             summaries: BTreeMap::new(),
             starter: Slot::Empty,
             memory: History::default(),
+            bandwidth: Slot::Empty,
             settings: Settings::default(),
             system_is_dark: None,
             notices: Notices::default(),
@@ -286,9 +291,9 @@ impl State {
         Machine { available: (self.machine.available + held).min(self.machine.total), ..self.machine }
     }
 
-    /// What a load under way has taken is missing from the machine: its plan stands until it is done.
+    /// What a load or a measurement under way has taken is missing from the machine: the plan stands until it is done.
     fn replan(&mut self) {
-        if self.loading.job().is_some() {
+        if self.loading.job().is_some() || self.bandwidth.job().is_some() {
             return;
         }
         let machine = self.planning_machine();

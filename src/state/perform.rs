@@ -30,6 +30,7 @@ impl State {
             Action::Load { anyway } => return self.load(anyway),
             Action::CancelLoad => return self.stop(self.loading.job()),
             Action::Unload => return self.unload(),
+            Action::MeasureBandwidth => return self.measure_bandwidth(),
             Action::NewChat | Action::OpenChat(_) | Action::DeleteChat(_) | Action::UndoDelete => return self.switch_chat(action),
             Action::RenameChat(id, title) => {
                 self.chats.edit(&id, self.now, |chat| title.trim().clone_into(&mut chat.title));

@@ -42,6 +42,7 @@ impl Metrics {
         decode: TokensPerSecond(0.0),
         first_token_seconds: 0.0,
         stop_reason: StopReason::Interrupted,
+        speed: None,
     };
 }
 

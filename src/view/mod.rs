@@ -18,6 +18,7 @@ pub mod picker;
 pub mod rows;
 pub mod settings;
 pub mod shortcuts;
+pub mod speed;
 pub mod strip;
 pub mod theme;
 pub mod topbar;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Theme, Ui, Vec2, Visuals, vec2};
 
 use super::fonts;
+use crate::engine::operation::Operation;
 use crate::memory::Part;
 
 /// One step of the grid; half of it is the smallest distance.
@@ -84,6 +85,23 @@ impl Palette {
     #[must_use]
     pub const fn part(&self, part: Part) -> Color32 {
         self.parts[part as usize]
+    }
+
+    /// The colour of a kind of work: shades of what it reads, which is weights, KV cache or activations.
+    #[must_use]
+    pub fn operation(&self, operation: Operation) -> Color32 {
+        let shade = |part: Part, share: f32| mix(self.part(part), self.ink, share);
+        match operation {
+            Operation::AttentionProducts => shade(Part::Weights, 0.0),
+            Operation::FeedForwardProducts => shade(Part::Weights, 0.28),
+            Operation::HeadProduct => shade(Part::Weights, 0.56),
+            Operation::Attention => shade(Part::KvCache, 0.0),
+            Operation::Embedding => shade(Part::Activations, 0.0),
+            Operation::Norms => shade(Part::Activations, 0.18),
+            Operation::Rotation => shade(Part::Activations, 0.36),
+            Operation::Activation => shade(Part::Activations, 0.54),
+            Operation::Residuals => shade(Part::Activations, 0.72),
+        }
     }
 
     /// Lines between things: ink at 12 %.

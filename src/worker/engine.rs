@@ -10,6 +10,7 @@ use super::store::{Journal, Task};
 use crate::engine::generate::{Generation, Progress};
 use crate::engine::session::{ModelId, Session};
 use crate::error::{Error, Result};
+use crate::kernels::bandwidth::Bandwidth;
 use crate::kernels::pool::Pool;
 use crate::memory::alloc;
 use crate::memory::ledger::Ledger;
@@ -160,6 +161,10 @@ impl Lane for EngineLane {
             Command::ShowPrompt { model, input } => {
                 let go_on = || context.go_on();
                 self.session(model)?.prompt(&input, &go_on).map(Outcome::Prompt)
+            }
+            Command::MeasureBandwidth { threads } => {
+                let available = Probe::default().machine().available;
+                Ok(Outcome::Bandwidth(Bandwidth::measure(&*self.pool(threads)?, &self.ledger, available)))
             }
             Command::Disturb(disturbance) => Ok(Self::disturb(disturbance)),
             other => Err(Error::Internal(format!("the engine lane cannot do {other:?}"))),

@@ -280,7 +280,13 @@ fn bench_prints_speeds_and_what_a_token_reads() {
     let bench =
         |more: &[&str]| shell.json(&[&["bench", "tiny.gguf", "--prompt", "100", "--generate", "4", "--repeat", "2"], more].concat());
     let value = bench(&["--threads", "2"]);
-    has(&value, &["bandwidth_gbps"]);
+    has(&value, &["bandwidth_gbps", "read_bandwidth", "share_of_read_bandwidth"]);
+    for phase in ["prefill", "decode"] {
+        let times = value["time_by_operation"][phase].as_object().unwrap();
+        assert!(times.len() == 9 && times.values().all(|seconds| seconds.as_f64().unwrap() > 0.0), "{times:?}");
+    }
+    let reads = value["bandwidth_gbps"].as_f64().unwrap() * 1e9 / value["read_bandwidth"].as_f64().unwrap();
+    assert!((value["share_of_read_bandwidth"].as_f64().unwrap() - reads).abs() < 1e-9);
     assert_eq!(value["threads"], 2);
     for key in ["prefill_tps", "decode_tps"] {
         let speeds = value[key].as_array().unwrap();

@@ -42,6 +42,8 @@ mod prompt;
 mod quantize;
 mod sampler;
 mod scan;
+mod speed;
+mod speed_view;
 mod split_lies;
 mod state_answers;
 mod state_any;

@@ -2,6 +2,7 @@
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use ponder::engine::operation::Operation;
 use ponder::memory::{Part, Parts};
 use ponder::units::Bytes;
 use ponder::view::theme::{self, DARK, LIGHT, Palette};
@@ -43,6 +44,9 @@ fn marks_reach_three_on_surface_and_panels() {
         for (ground, below) in [("surface", p.surface), ("raised", p.raised)] {
             for part in Part::ALL {
                 check(&mut missed, 3.0, &format!("{name}: {} on {ground}", part.word()), p.part(part), below);
+            }
+            for operation in Operation::ALL {
+                check(&mut missed, 3.0, &format!("{name}: {} on {ground}", operation.words()), p.operation(operation), below);
             }
             for bits in [2.0, 4.5, 8.5, 16.0, 32.0] {
                 check(&mut missed, 3.0, &format!("{name}: {bits} bits on {ground}"), p.bits_per_weight(bits), below);

@@ -7,7 +7,7 @@ use crate::memory::{Part, Parts};
 use crate::state::{Action, State};
 use crate::store::chat::{Chat, ChatId, Mode};
 use crate::units::Bytes;
-use crate::view::{Actions, icons, theme, widgets};
+use crate::view::{Actions, icons, speed, theme, widgets};
 
 /// The width of the controls at the right.
 const CONTROL_WIDTH: f32 = 84.0;
@@ -37,6 +37,7 @@ impl SidePanel {
             }
             self.sampling(ui, chat, actions);
             memory(ui, state, actions);
+            speed::brief(ui, state, actions);
             prompt(ui, state, actions);
             ui.add_space(theme::GRID);
         });

@@ -105,7 +105,7 @@ pub fn foot(ui: &mut Ui, turn: &Turn, place: Place<'_>, actions: &mut Actions) {
 /// `41 tok · 118 tok/s · prompt 34 tok at 220 tok/s · first token 0.42 s · end of turn`.
 #[must_use]
 pub fn summary(metrics: &Metrics) -> String {
-    let Metrics { prompt_tokens, reused_tokens, generated_tokens, prefill, decode, first_token_seconds, stop_reason } = *metrics;
+    let Metrics { prompt_tokens, reused_tokens, generated_tokens, prefill, decode, first_token_seconds, stop_reason, .. } = *metrics;
     let mut words = vec![format!("{} tok", grouped(generated_tokens as u64))];
     if decode > TokensPerSecond(0.0) {
         words.push(decode.to_string());
@@ -128,6 +128,12 @@ fn explained(ui: &mut Ui, metrics: Option<&Metrics>, stop: StopReason) {
         let reused = grouped(metrics.reused_tokens as u64);
         ui.label(format!("{} tokens were generated at {} each second.", grouped(metrics.generated_tokens as u64), metrics.decode));
         ui.label(format!("The prompt has {} tokens; {reused} were still in the KV cache.", grouped(metrics.prompt_tokens as u64)));
+    }
+    if let Some((metrics, speed)) = metrics.and_then(|metrics| Some((metrics, metrics.speed?)))
+        && metrics.decode > TokensPerSecond(0.0)
+    {
+        let reached = speed.reached(metrics.decode);
+        ui.label(format!("{} were read for each token: {reached}.", speed.bytes_per_token.on_disk()));
     }
     ui.label(why(stop));
     if let Some(sentence) = glossary::explain("tok/s") {

@@ -1,4 +1,5 @@
-//! The memory page: what the model takes over time, the four truths side by side, what the load took, and the curve by context.
+//! The memory page: what the model takes over time, the four truths side by side, what the load took, the curve by context,
+//! and where the time goes.
 
 mod csv;
 mod curve;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use egui::{Layout, Margin, ScrollArea, Ui};
 
-use super::{Actions, View, icons, theme, widgets};
+use super::{Actions, View, icons, speed, theme, widgets};
 use crate::inspect::Model;
 use crate::memory::plan::Plan;
 use crate::state::{Action, Page, Slot, State};
@@ -50,7 +51,7 @@ impl View for MemoryPage {
                         self.plans(&mut columns[1], state);
                     });
                 } else {
-                    figures(ui, state, actions);
+                    ui.scope(|ui| figures(ui, state, actions));
                     ui.add_space(theme::GRID * 2.0);
                     self.plans(ui, state);
                 }
@@ -69,6 +70,8 @@ impl MemoryPage {
             ui.add_space(theme::GRID);
         }
         machine(ui, state);
+        ui.add_space(theme::GRID);
+        speed::full(ui, state);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::memory::Part;
 use crate::memory::plan::{Fit, KV_BLOCK_TOKENS, KvDtype, Plan};
 use crate::state::{Action, Opened, Slot, State};
 use crate::units::{grouped, seconds};
-use crate::view::{Actions, fit, icons, theme, widgets};
+use crate::view::{Actions, fit, icons, speed, theme, widgets};
 
 /// The panel; keeps its curve.
 #[derive(Default)]
@@ -31,6 +31,7 @@ impl PlanPanel {
         let longest = opened.model.spec.as_ref().map_or(KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
         self.curve.ui(ui, &opened.model, plan, longest);
         choices(ui, plan, longest, actions);
+        speed::prediction(ui, state, &opened.model, plan);
         ui.add_space(theme::GRID);
         if state.opened_is_loaded() {
             receipt(ui, state, actions);

@@ -62,28 +62,56 @@ pub fn part_bar(ui: &mut Ui, truth: &str, parts: &Parts, scale: Bytes, end: Opti
 
 /// See [`part_bar`], for segments of any kind.
 pub fn stacked_bar(ui: &mut Ui, truth: &str, segments: &[Segment], scale: Bytes, end: Option<Bytes>, height: f32) -> Response {
+    let piece = |segment: &Segment| Piece {
+        name: segment.name.clone(),
+        color: segment.color,
+        share: share(segment.bytes, scale),
+        hatched: segment.hatched,
+        told: format!("{}: {} {truth} ({})", segment.name, segment.bytes, segment.bytes.exact()),
+    };
+    let pieces: Vec<Piece> = segments.iter().map(piece).collect();
+    share_bar(ui, &described(truth, segments), &pieces, end.map(|end| share(end, scale)), height)
+}
+
+/// A part of a bar of shares.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Its word.
+    pub name: String,
+    /// What it is drawn with.
+    pub color: Color32,
+    /// Its part of the bar, between 0 and 1.
+    pub share: f32,
+    /// Hatched instead of filled.
+    pub hatched: bool,
+    /// What is told when it is pointed at.
+    pub told: String,
+}
+
+/// A bar of pieces with a line of surface between them and a mark at `end`; `words` are for screen readers.
+pub fn share_bar(ui: &mut Ui, words: &str, pieces: &[Piece], end: Option<f32>, height: f32) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, described(truth, segments)));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, words));
     let palette = theme::palette(ui);
     ui.painter().rect_filled(rect, 3.0, theme::mix(palette.surface, palette.ink, 0.07));
-    let place = |bytes: Bytes| rect.left() + rect.width() * share(bytes, scale);
-    let mut before = Bytes(0);
+    let place = |share: f32| rect.left() + rect.width() * share.clamp(0.0, 1.0);
+    let mut before = 0.0;
     let mut pointed = None;
-    for segment in segments {
-        let (left, right) = (place(before), place(before + segment.bytes));
-        before += segment.bytes;
+    for piece in pieces {
+        let (left, right) = (place(before), place(before + piece.share));
+        before += piece.share;
         // the line of surface between two parts; a part of less than a point is still seen
         let area = Rect::from_min_max(pos2(left, rect.top()), pos2((right - 1.0).max(left + 1.0).min(rect.right()), rect.bottom()));
-        if segment.hatched {
-            hatch(ui, area, segment.color);
+        if piece.hatched {
+            hatch(ui, area, piece.color);
         } else {
-            ui.painter().rect_filled(area, 2.0, segment.color);
+            ui.painter().rect_filled(area, 2.0, piece.color);
         }
         if height >= LABELLED {
-            label(ui, area, segment);
+            label(ui, area, piece);
         }
         if response.hover_pos().is_some_and(|pointer| (left..right).contains(&pointer.x)) {
-            pointed = Some(segment);
+            pointed = Some(piece);
         }
     }
     if let Some(end) = end {
@@ -91,20 +119,20 @@ pub fn stacked_bar(ui: &mut Ui, truth: &str, segments: &[Segment], scale: Bytes,
         ui.painter().vline(x, rect.y_range().expand(3.0), Stroke::new(2.0, palette.ink));
     }
     match pointed {
-        Some(segment) => response.on_hover_text(format!("{}: {} {truth} ({})", segment.name, segment.bytes, segment.bytes.exact())),
+        Some(piece) => response.on_hover_text(&piece.told),
         None => response,
     }
 }
 
-/// The segment's name on it, where there is room.
-fn label(ui: &Ui, area: Rect, segment: &Segment) {
+/// The piece's name on it, where there is room.
+fn label(ui: &Ui, area: Rect, piece: &Piece) {
     let palette = theme::palette(ui);
-    let on_surface = theme::contrast(palette.surface, segment.color) > theme::contrast(palette.ink, segment.color);
+    let on_surface = theme::contrast(palette.surface, piece.color) > theme::contrast(palette.ink, piece.color);
     let color = if on_surface { palette.surface } else { palette.ink };
     let font = theme::small_mono().resolve(ui.style());
-    let galley = ui.painter().layout_no_wrap(segment.name.clone(), font, color);
-    let legible = theme::contrast(color, segment.color) >= 4.5;
-    if legible && !segment.hatched && galley.size().x + 12.0 <= area.width() {
+    let galley = ui.painter().layout_no_wrap(piece.name.clone(), font, color);
+    let legible = theme::contrast(color, piece.color) >= 4.5;
+    if legible && !piece.hatched && galley.size().x + 12.0 <= area.width() {
         ui.painter().galley(area.center() - galley.size() / 2.0, galley, color);
     }
 }

@@ -9,7 +9,7 @@ mod slider;
 mod slot;
 mod text;
 
-pub use bar::{Segment, chip, hatch, part_bar, part_chip, segments, stacked_bar, swatch};
+pub use bar::{Piece, Segment, chip, hatch, part_bar, part_chip, segments, share_bar, stacked_bar, swatch};
 pub use button::{button, danger, icon_button, icon_toggle, link, primary, quiet};
 pub use choice::segmented;
 pub use empty::{empty, failure};
