@@ -20,7 +20,7 @@ struct Block<U> {
 /// The blocks of a layer that are stored in one type.
 #[derive(Debug)]
 pub struct Blocks<U> {
-    blocks: Vec<Block<U>>,
+    stored: Vec<Block<U>>,
     n_kv_heads: usize,
     head_dim: usize,
 }
@@ -69,7 +69,7 @@ impl Layer {
     /// Positions for which there is memory.
     #[must_use]
     pub const fn capacity(&self) -> usize {
-        BLOCK * each!(self, blocks => blocks.blocks.len())
+        BLOCK * each!(self, blocks => blocks.stored.len())
     }
 
     /// Makes room for `positions`.
@@ -79,7 +79,7 @@ impl Layer {
 
     /// Frees blocks that hold none of the first `positions`.
     pub fn truncate(&mut self, positions: usize) {
-        each!(self, blocks => blocks.blocks.truncate(positions.div_ceil(BLOCK)));
+        each!(self, blocks => blocks.stored.truncate(positions.div_ceil(BLOCK)));
     }
 
     /// Writes rows of `n_kv_heads · head_dim` from position `start` on, for which there must be room.
@@ -118,7 +118,7 @@ pub const fn q8_0_bytes(head_dim: usize) -> usize {
 
 impl<U: Unit> Blocks<U> {
     const fn new(heads: Heads) -> Self {
-        Self { blocks: Vec::new(), n_kv_heads: heads.n_kv_heads, head_dim: heads.head_dim }
+        Self { stored: Vec::new(), n_kv_heads: heads.n_kv_heads, head_dim: heads.head_dim }
     }
 
     /// Units of a head.
@@ -129,8 +129,8 @@ impl<U: Unit> Blocks<U> {
     fn reserve(&mut self, positions: usize, ledger: &Ledger) {
         let units = BLOCK / LANES * self.n_kv_heads * self.units();
         let buffer = || ledger.pay(Part::KvCache, vec![U::default(); units]);
-        while self.blocks.len() < positions.div_ceil(BLOCK) {
-            self.blocks.push(Block { keys: buffer(), values: buffer() });
+        while self.stored.len() < positions.div_ceil(BLOCK) {
+            self.stored.push(Block { keys: buffer(), values: buffer() });
         }
     }
 
@@ -145,7 +145,7 @@ impl<U: Unit> Blocks<U> {
             let heads = keys.chunks_exact(self.head_dim).zip(values.chunks_exact(self.head_dim));
             for (kv_head, (key, value)) in heads.enumerate() {
                 let (block, first) = self.place(kv_head, start + i);
-                let Block { keys, values } = &mut self.blocks[block];
+                let Block { keys, values } = &mut self.stored[block];
                 for (unit, key) in keys[first..].iter_mut().zip(key.chunks(U::DIMS)) {
                     unit.put_key((start + i) % LANES, key);
                 }
@@ -160,7 +160,7 @@ impl<U: Unit> Blocks<U> {
         let heads = key.chunks_exact_mut(self.head_dim).zip(value.chunks_exact_mut(self.head_dim));
         for (kv_head, (key, value)) in heads.enumerate() {
             let (block, first) = self.place(kv_head, position);
-            let Block { keys, values } = &self.blocks[block];
+            let Block { keys, values } = &self.stored[block];
             for (unit, key) in keys[first..].iter().zip(key.chunks_mut(U::DIMS)) {
                 unit.key(position % LANES, key);
             }
@@ -173,7 +173,7 @@ impl<U: Unit> Blocks<U> {
     /// The units of one head from `position`, a multiple of sixteen, to the end of its block: keys and values.
     pub(super) fn from(&self, kv_head: usize, position: usize) -> (&[U], &[U]) {
         let ((block, first), (_, end)) = (self.place(kv_head, position), self.place(kv_head + 1, 0));
-        let Block { keys, values } = &self.blocks[block];
+        let Block { keys, values } = &self.stored[block];
         (&keys[first..end], &values[first..end])
     }
 }

@@ -3,8 +3,6 @@
 //! In a square of keys a row is a dimension and a lane a position, so that a query's sixteen scores come out in the lanes of one vector;
 //! in a square of values a row is a position and a lane a dimension. Both are therefore the same shape, and a type is stored in one way.
 //! Dimensions beyond the head's last are zeros.
-#![expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
-#![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays, and closures are not compiled for instructions")]
 
 use std::fmt::Debug;
 

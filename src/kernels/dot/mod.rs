@@ -9,6 +9,12 @@
 //! instruction sets, in the operations of [`simd`]; a type says how it is packed and how its codes come out. A further instruction set
 //! is a file in `simd` and a line in [`Processor`]; a further type a file in its family and a line in the kernels' table.
 #![expect(unsafe_code, reason = "vector instructions")]
+#![expect(clippy::inline_always, reason = "kernels are compiled for the instructions of their callers")]
+#![expect(
+    clippy::struct_field_names,
+    clippy::cast_ptr_alignment,
+    reason = "a matrix is what its columns are of; loads are the unaligned ones"
+)]
 #![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays, and closures are not compiled for instructions")]
 #![expect(clippy::cast_possible_truncation, reason = "places of bits are small")]
 #![expect(clippy::missing_panics_doc, reason = "slices of the wrong length are mistakes of the program")]

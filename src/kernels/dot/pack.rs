@@ -29,7 +29,6 @@ pub trait Pack: Sized + Copy + Send + Sync + 'static {
     fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Self::Rounded; N], totals: [S::Floats; N]) -> [S::Floats; N];
 
     /// [`super::multiply`] on these lanes.
-    #[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
     #[inline(always)]
     fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Self::Rounded], out: &mut Columns<'_>) {
         let span = if x.len() < MANY * row { row } else { Self::SPAN };

@@ -1,6 +1,4 @@
 //! The loops of a product: a few packs, a span of their blocks, all rows of activations in tiles.
-#![expect(clippy::inline_always, reason = "all of it is compiled for the instructions of its caller")]
-
 use super::pack::Pack;
 use super::rounded::Activation as _;
 use super::simd::{LANES, Simd};

@@ -60,7 +60,6 @@ pub struct Rounded256 {
 
 impl Rounded32 {
     /// The codes in groups of four.
-    #[expect(clippy::inline_always, reason = "part of a kernel")]
     #[inline(always)]
     pub fn groups(&self) -> &[[i8; 4]; 8] {
         &self.codes.as_chunks::<4>().0.as_chunks().0[0]
@@ -69,14 +68,12 @@ impl Rounded32 {
 
 impl Rounded256 {
     /// `4 · G` codes from `4 · G · part` on, in groups of four.
-    #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
     pub fn part<const G: usize>(&self, part: usize) -> &[[i8; 4]; G] {
         &self.codes.as_chunks::<4>().0.as_chunks::<G>().0[part]
     }
 
     /// The sums of two parts of `len` codes, 16 or 32, from part `2 · index` on, as a pair of 16-bit numbers.
-    #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
     pub fn sums(&self, index: usize, len: usize) -> i32 {
         let sums = if len == 16 { &self.sums[..] } else { &self.long_sums };
@@ -131,7 +128,6 @@ fn avx2_256(x: &[f32], blocks: &mut [Rounded256]) {
     round_256(x, blocks);
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #[inline(always)]
 fn round_32(x: &[f32], blocks: &mut [Rounded32]) {
     for (x, block) in x.as_chunks::<32>().0.iter().zip(blocks) {
@@ -140,7 +136,6 @@ fn round_32(x: &[f32], blocks: &mut [Rounded32]) {
     }
 }
 
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn round_256(x: &[f32], blocks: &mut [Rounded256]) {
     for (x, block) in x.as_chunks::<256>().0.iter().zip(blocks) {
@@ -155,7 +150,6 @@ fn round_256(x: &[f32], blocks: &mut [Rounded256]) {
 }
 
 /// Rounds one block and answers its scale.
-#[expect(clippy::inline_always, reason = "as above")]
 #[expect(clippy::cast_possible_truncation, reason = "the difference is a code")]
 #[inline(always)]
 fn to_codes<const N: usize>(x: &[f32; N], codes: &mut [i8; N]) -> f32 {

@@ -57,7 +57,6 @@ pub trait Block: Pack {
 }
 
 /// See [`Pack::accumulate`].
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #[inline(always)]
 pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
     let mut offsets = [s.ints(0); N];
@@ -85,7 +84,6 @@ pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded25
 }
 
 /// Adds the sums of a block under its scales.
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn add<B: Block, S: Simd, const N: usize>(
     s: S,
@@ -107,7 +105,6 @@ fn add<B: Block, S: Simd, const N: usize>(
 }
 
 /// Adds the products of 32 codes, the `QUARTER`th of a half.
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn quarter<B: Block, S: Simd, const N: usize, const QUARTER: usize>(
     w: &B,
@@ -140,7 +137,6 @@ fn quarter<B: Block, S: Simd, const N: usize, const QUARTER: usize>(
 }
 
 /// The bits of `codes` with bit `from` moved to place `to`.
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn moved<S: Simd>(s: S, codes: S::Codes, from: usize, to: usize) -> S::Codes {
     match from.cmp(&to) {
@@ -152,7 +148,6 @@ fn moved<S: Simd>(s: S, codes: S::Codes, from: usize, to: usize) -> S::Codes {
 
 /// Scale and minimum of a part as `Q4_K` and `Q5_K` have them, in 6 bits: those of the first four parts in the low bits of the first
 /// eight bytes; the others' low nibbles in the last four, their high bits above the first.
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn six_bits<S: Simd>(s: S, packed: &[[u8; LANES]; 12], part: usize, minimum: bool) -> S::Ints {
     let first = if minimum { 4 } else { 0 };

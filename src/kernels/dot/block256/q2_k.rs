@@ -49,7 +49,6 @@ impl Pack for Q2K {
     }
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q2K {
     const MAX: i32 = 3;
     const OFFSET: i32 = 0;

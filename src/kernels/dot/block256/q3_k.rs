@@ -49,7 +49,6 @@ impl Pack for Q3K {
     }
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q3K {
     const MAX: i32 = 7;
     const OFFSET: i32 = 4;

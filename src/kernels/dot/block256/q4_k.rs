@@ -49,7 +49,6 @@ impl Pack for Q4K {
     }
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q4K {
     const MAX: i32 = 15;
     const OFFSET: i32 = 0;

@@ -52,7 +52,6 @@ impl Pack for Q5K {
     }
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q5K {
     const MAX: i32 = 31;
     const OFFSET: i32 = 0;

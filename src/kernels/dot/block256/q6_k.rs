@@ -49,7 +49,6 @@ impl Pack for Q6K {
     }
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Block for Q6K {
     const MAX: i32 = 63;
     const OFFSET: i32 = 32;

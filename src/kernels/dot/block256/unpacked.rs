@@ -1,7 +1,5 @@
 //! Products with many rows of activations: blocks are unpacked once for all of them.
 
-#![expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
-
 use super::{Block, GROUPS, add};
 use crate::kernels::dot::product::{AsPacked, Span, product};
 use crate::kernels::dot::simd::{Group, LANES, Simd};

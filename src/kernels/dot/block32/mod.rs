@@ -34,7 +34,6 @@ pub trait Block: Pack {
 }
 
 /// See [`Pack::accumulate`].
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #[inline(always)]
 pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded32; N], mut totals: [S::Floats; N]) -> [S::Floats; N] {
     if N == 1 {

@@ -98,7 +98,6 @@ pub struct Q8_0 {
 }
 
 /// Low nibbles, then high ones.
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #[inline(always)]
 fn nibbles<S: Simd>(s: S, packed: &[Group; 4]) -> [S::Codes; GROUPS] {
     let mut codes = [s.codes(&packed[0]); GROUPS];
@@ -111,7 +110,6 @@ fn nibbles<S: Simd>(s: S, packed: &[Group; 4]) -> [S::Codes; GROUPS] {
 }
 
 /// Codes with their fifth bits: bit `g` of a byte belongs to group `g`.
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn with_fifths<S: Simd>(s: S, mut codes: [S::Codes; GROUPS], fifths: &Group) -> [S::Codes; GROUPS] {
     let fifths = s.codes(fifths);

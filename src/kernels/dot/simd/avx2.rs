@@ -31,7 +31,6 @@ type Two = [__m256i; 2];
 /// The largest code decides how many products fit in 16 bits before they are widened: the sum of `n` groups reaches `n · 2 · max · 127`,
 /// which for 15, 31 and 63 stays below 2¹⁵ with 8, 4 and 2 groups. Codes up to 255 stand for signed numbers: `|w| · ±x` reaches
 /// 2 · 128 · 127.
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #[inline(always)]
 fn add_products<const G: usize, const N: usize>(
     max: i32,
@@ -82,7 +81,6 @@ fn add_products<const G: usize, const N: usize>(
     sums
 }
 
-#[expect(clippy::inline_always, reason = "as above")]
 impl Simd for Avx2 {
     type Codes = Two;
     type Ints = Two;

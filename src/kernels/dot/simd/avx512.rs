@@ -22,7 +22,6 @@ impl Avx512 {
     }
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Simd for Avx512 {
     type Codes = __m512i;
     type Ints = __m512i;
@@ -246,7 +245,6 @@ impl Simd for Avx512 {
 }
 
 /// Four activations in all lanes.
-#[expect(clippy::inline_always, reason = "as above")]
 #[inline(always)]
 fn four(x: [i8; 4]) -> __m512i {
     // SAFETY: only an `Avx512` calls this.

@@ -49,7 +49,6 @@ fn group(max: i32, mut sums: Ints, codes: &Group, x: [i8; 4]) -> Ints {
     sums
 }
 
-#[expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 impl Simd for Portable {
     type Codes = Group;
     type Ints = Ints;
