@@ -3,7 +3,8 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::quantized::GgmlType as _;
 use half::{bf16, f16};
@@ -24,6 +25,9 @@ use crate::units::Bytes;
 /// Bytes of a file that are read between two looks at the stop flag.
 const READ_STEP: usize = 4 << 20;
 
+/// Bytes that a task reads and packs; all of those at work together have no more than a step.
+const TASK_READ: usize = 128 << 10;
+
 /// Tasks of a product with few rows of activations: enough to balance.
 const TASKS: usize = 32;
 
@@ -36,6 +40,9 @@ const TASK_ROWS: usize = 4 * LANES;
 /// From this many rows of activations on there are many.
 const MANY: usize = 4;
 
+/// Fills a buffer with the rows of a file from one of them on.
+type ReadRows<'a> = &'a (dyn Fn(usize, &mut [u8]) -> Result<()> + Sync);
+
 /// Packed rows behind one interface, whatever their type.
 trait Rows: Send + Sync {
     fn size(&self) -> usize;
@@ -47,8 +54,9 @@ trait Rows: Send + Sync {
     /// # Safety
     /// No two that are computed at the same time may overlap. `first` must be a multiple of [`LANES`].
     unsafe fn columns(&self, scratch: &Scratch, cols: usize, out: Matrix<'_>, first: usize, width: usize);
-    /// Packs rows as a file has them; `first` is a multiple of [`LANES`], and so is their number unless they are the last.
-    fn pack(&mut self, pool: &Pool, cols: usize, first: usize, stored: &[u8]);
+    /// Packs rows as a file has them, as many as `read` is asked for: a multiple of [`LANES`] unless they are the last. `read` fills a
+    /// buffer with the rows from one of them on. `first` is a multiple of [`LANES`].
+    fn pack(&mut self, pool: &Pool, cols: usize, rows: Range<usize>, read: ReadRows<'_>) -> Result<()>;
     /// Rounds and packs rows, as many as `values` has.
     fn quantize(&mut self, pool: &Pool, cols: usize, first: usize, values: &[f32]);
     /// One row as a file has it, appended to `out`.
@@ -78,14 +86,6 @@ impl<P: Stored> Packs<P> {
     }
 }
 
-/// Packs sixteen rows; of the last there may be fewer, and the lanes beyond repeat it.
-fn pack_rows<P: Stored>(per_row: usize, rows: &[P::File], packs: &mut [P]) {
-    let last = rows.len() / per_row - 1;
-    for (b, pack) in packs.iter_mut().enumerate() {
-        *pack = P::pack(std::array::from_fn(|lane| &rows[lane.min(last) * per_row + b]));
-    }
-}
-
 impl<P: Stored> Rows for Packs<P>
 where
     P::Rounded: Rounded,
@@ -109,14 +109,26 @@ where
         unsafe { matmul::columns(scratch, packs, per_row, out, first, width) };
     }
 
-    fn pack(&mut self, pool: &Pool, cols: usize, first: usize, stored: &[u8]) {
+    fn pack(&mut self, pool: &Pool, cols: usize, rows: Range<usize>, read: ReadRows<'_>) -> Result<()> {
         let per_row = Self::per_row(cols);
-        let rows = stored::blocks::<P>(stored);
-        let packs = (rows.len() / per_row).div_ceil(LANES) * per_row;
-        pool.chunks(&mut self.0[first / LANES * per_row..][..packs], per_row, |i, packs| {
-            let rows = &rows[i * LANES * per_row..];
-            pack_rows(per_row, &rows[..rows.len().min(LANES * per_row)], packs);
+        let row_bytes = per_row * size_of::<P::File>();
+        let step = (TASK_READ / row_bytes.max(1) / LANES).max(1) * LANES;
+        let packs = &mut self.0[rows.start / LANES * per_row..rows.end.div_ceil(LANES) * per_row];
+        let failed = Mutex::new(None);
+        let fail = |error| *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        pool.chunks(packs, step / LANES * per_row, |task, packs| {
+            let first = rows.start + task * step;
+            let len = step.min(rows.end - first) * row_bytes;
+            let mut staging = Staging::default();
+            if let Err(error) = read(first, staging.bytes_mut(len)) {
+                return fail(error);
+            }
+            let blocks = stored::blocks::<P>(staging.bytes(len)).chunks(LANES * per_row);
+            for (packs, blocks) in packs.chunks_mut(per_row).zip(blocks) {
+                P::pack_rows(per_row, blocks, packs);
+            }
         });
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
     fn quantize(&mut self, pool: &Pool, cols: usize, first: usize, values: &[f32]) {
@@ -127,7 +139,7 @@ where
             let values = &values[..values.len().min(LANES * cols)];
             let mut rows = vec![P::Block::zeros(); values.len() / cols * per_row];
             P::Block::quantize(values, &mut rows);
-            pack_rows(per_row, stored::as_file::<P>(&rows), packs);
+            P::pack_rows(per_row, stored::as_file::<P>(&rows), packs);
         });
     }
 
@@ -181,11 +193,12 @@ impl Weight {
         let mut packs = charged(ledger, empty(tensor, dtype, rows, cols)?);
         for first in (0..rows).step_by(step) {
             let n = step.min(rows - first);
-            file.read_into(tensor, (first * row_bytes) as u64, staging.bytes_mut(n * row_bytes))?;
-            let stored = staging.bytes(n * row_bytes);
+            let read = |row: usize, out: &mut [u8]| file.read_into(tensor, (row * row_bytes) as u64, out);
             if dtype == tensor.dtype {
-                packs.pack(pool, cols, first, stored);
+                packs.pack(pool, cols, first..first + n, &read)?;
             } else {
+                read(first, staging.bytes_mut(n * row_bytes))?;
+                let stored = staging.bytes(n * row_bytes);
                 values.resize(n * cols, 0.0);
                 pool.chunks(&mut values, cols, |row, values| {
                     stored::widen(tensor.dtype, &stored[row * row_bytes..][..row_bytes], values);

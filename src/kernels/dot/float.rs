@@ -6,6 +6,9 @@ use super::pack::Pack;
 use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
+/// Columns that are packed at a time.
+const COLUMNS: usize = 64;
+
 /// A column of sixteen rows.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -33,6 +36,19 @@ macro_rules! float {
                 Self(rows.map($to))
             }
 
+            fn pack_rows(row: usize, rows: &[$file], packs: &mut [Self]) {
+                let last = rows.len() / row - 1;
+                // A few columns at a time: what is read and what is written stays near.
+                for (start, packs) in packs.chunks_mut(COLUMNS).enumerate() {
+                    for lane in 0..LANES {
+                        let values = &rows[lane.min(last) * row + start * COLUMNS..][..packs.len()];
+                        for (pack, value) in packs.iter_mut().zip(values) {
+                            pack.0[lane] = ($to)(value);
+                        }
+                    }
+                }
+            }
+
             fn row(&self, lane: usize) -> $file {
                 $from(self.0[lane])
             }
@@ -51,6 +67,6 @@ macro_rules! float {
         }
     };
 }
-float!(F32, f32, |x| *x, |x| x, load);
-float!(F16, f16, |x| x.to_bits(), f16::from_bits, halves);
-float!(BF16, bf16, |x| x.to_bits(), bf16::from_bits, brains);
+float!(F32, f32, |x: &f32| *x, |x| x, load);
+float!(F16, f16, |x: &f16| x.to_bits(), f16::from_bits, halves);
+float!(BF16, bf16, |x: &bf16| x.to_bits(), bf16::from_bits, brains);

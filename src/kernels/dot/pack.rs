@@ -22,6 +22,14 @@ pub trait Pack: Sized + Copy + Send + Sync + 'static {
     /// Puts the blocks of sixteen rows together.
     fn pack(rows: [&Self::File; LANES]) -> Self;
 
+    /// Packs sixteen rows of `row` blocks, one behind the other; of the last there may be fewer, and the lanes beyond repeat it.
+    fn pack_rows(row: usize, rows: &[Self::File], packs: &mut [Self]) {
+        let last = rows.len() / row - 1;
+        for (b, pack) in packs.iter_mut().enumerate() {
+            *pack = Self::pack(std::array::from_fn(|lane| &rows[lane.min(last) * row + b]));
+        }
+    }
+
     /// The block of one row.
     fn row(&self, lane: usize) -> Self::File;
 
