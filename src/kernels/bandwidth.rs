@@ -19,8 +19,11 @@ const SIZES: [u64; 5] = [1, 4, 16, 64, 256];
 /// Values that a thread takes at a time: 256 KiB.
 const TASK: usize = 32 << 10;
 
-/// A buffer is read again until so much was read, in one job: what starting a job costs is no part of it.
-const JOB: usize = 32 << 20;
+/// Values that are read in one job, 32 MiB: a small buffer several times, so that what starting a job costs is no part of it, and a large
+/// one in windows, so that every time is equally long and other programs disturb it equally often.
+const JOB: usize = 4 << 20;
+/// Windows of the largest buffer.
+const WINDOWS: usize = 8;
 
 /// All sizes are read in turn, so often and each for so long, so that what else the machine does meets them alike; the best time of each
 /// counts, because it can only be slowed down.
@@ -52,19 +55,18 @@ impl Bandwidth {
         let mut buffer = ledger.pay(Part::Staging, vec![0_u64; largest]);
         // A page that nobody has written is one and the same page of zeros.
         pool.chunks(&mut buffer, TASK, |i, part| part.fill(i as u64));
-        let mut reached = [BytesPerSecond(0.0); SIZES.len()];
+        let mut fastest = [[f64::INFINITY; WINDOWS]; SIZES.len()];
         let started = Instant::now();
         for round in 0..ROUNDS {
             if round > 0 && started.elapsed() > LONGEST {
                 break;
             }
-            for (reached, size) in reached.iter_mut().zip(sizes) {
+            for (fastest, size) in fastest.iter_mut().zip(sizes) {
                 // What there is no room for would not be faster than the largest that there is.
-                let now = read(pool, &buffer[..size.min(largest)]);
-                reached.0 = reached.0.max(now.0);
+                read(pool, &buffer[..size.min(largest)], fastest);
             }
         }
-        Self { reached, threads: pool.threads() }
+        Self { reached: fastest.map(|times| rate(&times)), threads: pool.threads() }
     }
 
     /// The same at every size, as if it had been measured with `threads` threads: for tests and scripted screens.
@@ -100,22 +102,31 @@ impl Bandwidth {
     }
 }
 
-/// Reads for a turn; the best time.
-fn read(pool: &Pool, values: &[u64]) -> BytesPerSecond {
-    let tasks = values.len().div_ceil(TASK);
-    let times = (JOB / size_of_val(values)).max(1);
-    let bytes = Bytes::of::<u64>(times * values.len()).as_f64();
-    let (started, mut fastest) = (Instant::now(), f64::INFINITY);
-    while fastest.is_infinite() || started.elapsed() < TURN {
+/// Reads for a turn, and all windows at least once; keeps the best time of each. The last window comes first: the smaller buffers, which
+/// were read before, lie in the first.
+fn read(pool: &Pool, values: &[u64], fastest: &mut [f64; WINDOWS]) {
+    let span = values.len().min(JOB);
+    let (windows, tasks, times) = (values.len() / span, span.div_ceil(TASK), JOB / span);
+    let started = Instant::now();
+    for (i, window) in values.rchunks_exact(span).cycle().enumerate() {
+        if i >= windows && started.elapsed() >= TURN {
+            break;
+        }
         let began = Instant::now();
         pool.each(times * tasks, |task| {
             let first = task % tasks * TASK;
-            black_box(sum(&values[first..values.len().min(first + TASK)]));
+            black_box(sum(&window[first..span.min(first + TASK)]));
         });
         // A clock that stands still gives no rate.
-        fastest = fastest.min(began.elapsed().max(Duration::from_nanos(1)).as_secs_f64());
+        let time = began.elapsed().max(Duration::from_nanos(1)).as_secs_f64();
+        fastest[i % windows] = fastest[i % windows].min(time);
     }
-    BytesPerSecond(bytes / fastest)
+}
+
+/// The rate of one pass over all windows, each at its best time: one that was lucky does not stand for the others.
+fn rate(times: &[f64; WINDOWS]) -> BytesPerSecond {
+    let (windows, seconds) = times.iter().filter(|time| time.is_finite()).fold((0, 0.0), |(n, sum), time| (n + 1, sum + time));
+    BytesPerSecond(if windows > 0 { Bytes::of::<u64>(windows * JOB).as_f64() / seconds } else { 0.0 })
 }
 
 /// The sum in sixteen lanes, so that no addition waits for the one before.
