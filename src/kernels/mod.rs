@@ -12,6 +12,7 @@ pub mod elementwise;
 pub mod exp;
 pub mod level;
 pub mod matmul;
+mod packs;
 pub mod pool;
 pub mod precision;
 pub mod processor;

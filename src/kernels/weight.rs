@@ -12,6 +12,7 @@ use half::{bf16, f16};
 use super::dot::Matrix;
 use super::dot::simd::LANES;
 use super::matmul::{self, Rounded, Scratch};
+use super::packs::Packs;
 use super::pool::Pool;
 use super::precision;
 use super::quantize::{self, Quantize as _};
@@ -65,24 +66,14 @@ trait Rows: Send + Sync {
     fn dequantize(&self, cols: usize, row: usize, out: &mut [f32]);
 }
 
-/// Packs of sixteen rows, one behind the other.
-struct Packs<P>(Box<[P]>);
-
 impl<P: Stored> Packs<P> {
     const fn per_row(cols: usize) -> usize {
         cols / P::Block::BLCK_SIZE
     }
 
-    /// Zeros, untouched: a page that nobody has written is not there yet.
-    fn zeros(rows: usize, cols: usize) -> Self {
-        let packs = Box::new_zeroed_slice(rows.div_ceil(LANES) * Self::per_row(cols));
-        // SAFETY: `Stored` promises that a pack is made of integers and floats.
-        Self(unsafe { packs.assume_init() })
-    }
-
     fn row(&self, cols: usize, row: usize) -> Vec<P::File> {
         let per_row = Self::per_row(cols);
-        self.0[row / LANES * per_row..][..per_row].iter().map(|pack| pack.row(row % LANES)).collect()
+        self[row / LANES * per_row..][..per_row].iter().map(|pack| pack.row(row % LANES)).collect()
     }
 }
 
@@ -91,7 +82,7 @@ where
     P::Rounded: Rounded,
 {
     fn size(&self) -> usize {
-        size_of_val(&*self.0)
+        size_of_val::<[P]>(self)
     }
 
     fn rounded_type(&self) -> TypeId {
@@ -104,7 +95,7 @@ where
 
     unsafe fn columns(&self, scratch: &Scratch, cols: usize, out: Matrix<'_>, first: usize, width: usize) {
         let per_row = Self::per_row(cols);
-        let packs = &self.0[first / LANES * per_row..(first + width).div_ceil(LANES) * per_row];
+        let packs = &self[first / LANES * per_row..(first + width).div_ceil(LANES) * per_row];
         // SAFETY: the caller's.
         unsafe { matmul::columns(scratch, packs, per_row, out, first, width) };
     }
@@ -113,7 +104,7 @@ where
         let per_row = Self::per_row(cols);
         let row_bytes = per_row * size_of::<P::File>();
         let step = (TASK_READ / row_bytes.max(1) / LANES).max(1) * LANES;
-        let packs = &mut self.0[rows.start / LANES * per_row..rows.end.div_ceil(LANES) * per_row];
+        let packs = &mut self[rows.start / LANES * per_row..rows.end.div_ceil(LANES) * per_row];
         let failed = Mutex::new(None);
         let fail = |error| *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         pool.chunks(packs, step / LANES * per_row, |task, packs| {
@@ -134,7 +125,7 @@ where
     fn quantize(&mut self, pool: &Pool, cols: usize, first: usize, values: &[f32]) {
         let per_row = Self::per_row(cols);
         let packs = (values.len() / cols).div_ceil(LANES) * per_row;
-        pool.chunks(&mut self.0[first / LANES * per_row..][..packs], per_row, |i, packs| {
+        pool.chunks(&mut self[first / LANES * per_row..][..packs], per_row, |i, packs| {
             let values = &values[i * LANES * cols..];
             let values = &values[..values.len().min(LANES * cols)];
             let mut rows = vec![P::Block::zeros(); values.len() / cols * per_row];
@@ -337,7 +328,7 @@ fn dimensions(file: &ModelFile, tensor: &TensorInfo) -> Result<(usize, usize)> {
 
 /// Packs with any contents.
 fn empty(tensor: &TensorInfo, dtype: DType, rows: usize, cols: usize) -> Result<Box<dyn Rows>> {
-    with_packed!(dtype, P => Ok(Box::new(Packs::<P>::zeros(rows, cols))), Err(no_kernel(tensor, dtype)))
+    with_packed!(dtype, P => Ok(Box::new(Packs::<P>::zeros(rows.div_ceil(LANES) * Packs::<P>::per_row(cols)))), Err(no_kernel(tensor, dtype)))
 }
 
 /// Packs with the receipt for their real size.
