@@ -54,7 +54,8 @@
 //!
 //! * The store has a module of its own below [`message`], because both the store lane and the state speak of chats and settings.
 //! * The dialog lane is separate: a desktop portal may hang, and nothing else should.
-//! * The fast path multiplies the file's own blocks with kernels of our own on a pool of our own. candle's `QMatMul` keeps a second
+//! * The fast path packs weights while they are read, sixteen rows together, at the file's bits per weight ([`kernels::dot`]), and
+//!   multiplies them with kernels of our own on a pool of our own. candle's `QMatMul` keeps a second
 //!   packed copy of some types, and its pool can be neither resized nor told to sleep; the exact path still computes with candle.
 
 pub mod app;

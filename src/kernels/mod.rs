@@ -1,9 +1,10 @@
 //! The CPU's arithmetic on packed weights: what the engine's fast path is made of.
 //!
-//! Weights stay in the file's blocks ([`weight`]), one copy; a matrix product rounds the activations to 8 bits once and takes
-//! block-wise dot products ([`matmul`], [`dot`]), run on our [`pool`]. [`precision`] is the one table of what each type becomes on its way from the disk to
-//! the sum; a [`level`] says what tensors become that are quantized anew while loading.
-//! [`bandwidth`] measures what all of it runs against.
+//! Weights are packed while they are read, sixteen rows together, one copy ([`weight`], [`dot`]); a matrix product rounds the activations
+//! to 8 bits once ([`matmul`]), [`attention`] reads keys and values as the cache has them, all of it on our [`pool`]. A kernel is written
+//! once over the lanes of [`dot::simd`] and compiled for each instruction set. [`precision`] is the one table of what each type becomes
+//! on its way from the disk to the sum; a [`level`] says what tensors become that are quantized anew while loading; [`bandwidth`] is
+//! what the machine allows.
 
 pub mod attention;
 pub mod bandwidth;
