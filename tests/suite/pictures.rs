@@ -121,7 +121,8 @@ fn tour(model: &Path, theme: Theme) {
     assert_eq!(session.harness.state().state().page, Page::Chat);
     session.picture("chat");
 
-    session.ask("Give me a numbered list of three uses of a kitchen scale.");
+    session.perform(Action::SetSampling(Sampling { max_tokens: 800, ..Sampling::greedy() }));
+    session.ask("Write a long story about a kitchen scale.");
     session.perform(Action::Go(Page::Memory));
     session.harness.run_steps(4);
     session.picture("memory");
