@@ -1,11 +1,14 @@
 //! How fast this machine reads memory, what that lets a model's speed be, and what its answers reached.
 
+use std::sync::Arc;
+
 use super::{Slot, State};
 use crate::engine::speed;
 use crate::error::Result;
 use crate::inspect::Model;
 use crate::memory::plan::Choice;
 use crate::message::{Command, Order, Outcome};
+use crate::pocket;
 use crate::store::chat::{Metrics, Turn};
 use crate::units::TokensPerSecond;
 
@@ -14,7 +17,7 @@ const TELLING: usize = 8;
 
 impl State {
     /// Whether the machine's bandwidth is to be measured now: a model is there that could run, nothing was measured yet with as many
-    /// threads, and the engine has nothing to do.
+    /// threads, and the engine has nothing to do. The built-in model stays in any processor's cache: for it alone nothing is measured.
     #[must_use]
     pub fn bandwidth_is_due(&self) -> bool {
         let measured = match &self.bandwidth {
@@ -23,8 +26,10 @@ impl State {
             Slot::Busy { .. } | Slot::Failed(_) => true,
         };
         let is_idle = self.answering.is_none() && self.loading.job().is_none() && self.unloading.is_none() && self.opened.job().is_none();
-        let model = self.loaded.is_some() || self.opened.ready().is_some_and(|opened| opened.plan.is_ok());
-        !measured && is_idle && model
+        let opened = self.opened.ready().filter(|opened| opened.plan.is_ok()).map(|opened| &opened.model);
+        let loaded = self.loaded.as_ref().map(|loaded| &loaded.model);
+        let bound_by_memory = |model: &&Arc<Model>| !pocket::is(&model.file.path);
+        !measured && is_idle && opened.or(loaded).is_some_and(|model| bound_by_memory(&model))
     }
 
     pub(super) fn measure_bandwidth(&mut self) -> Option<Order> {

@@ -1,5 +1,6 @@
 //! Where the time goes, what the machine allows, and the sentence that says why: measured, kept, asked for, and told.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use ponder::engine::decoder::Want;
@@ -9,6 +10,7 @@ use ponder::engine::sampler::Sampling;
 use ponder::engine::session::Input;
 use ponder::engine::speed::{Speed, bytes_per_token, limit};
 use ponder::error::Error;
+use ponder::inspect::Model;
 use ponder::kernels::bandwidth::Bandwidth;
 use ponder::memory::ledger::Ledger;
 use ponder::memory::plan::{Arithmetic, Choice, KvDtype};
@@ -200,6 +202,15 @@ fn the_machine_is_measured_once_when_a_model_is_there_and_nothing_runs() {
     assert!(!fold.state.bandwidth_is_due());
     fold.wish(Action::SetThreads(Some(7)));
     assert!(fold.state.bandwidth_is_due(), "other threads read at another rate");
+}
+
+#[test]
+fn for_the_built_in_model_alone_nothing_is_measured() {
+    let mut fold = Fold::new();
+    fold.open(&Arc::new(Model::read(ponder::pocket::open().unwrap())));
+    assert!(!fold.state.bandwidth_is_due(), "the start costs nothing more");
+    fold.open(&tiny_model());
+    assert!(fold.state.bandwidth_is_due());
 }
 
 #[test]
