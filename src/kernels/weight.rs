@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::quantized::GgmlType as _;
 use half::{bf16, f16};
 
-use super::dot::Matrix;
 use super::dot::simd::LANES;
+use super::dot::{MANY, Matrix};
 use super::matmul::{self, Rounded, Scratch};
 use super::packs::Packs;
 use super::pool::Pool;
@@ -37,9 +37,6 @@ const TASK_BYTES: RangeInclusive<usize> = 16 << 10..=128 << 10;
 
 /// Rows of weights per task of a product with many: they stay in a near cache while all activations pass by.
 const TASK_ROWS: usize = 4 * LANES;
-
-/// From this many rows of activations on there are many.
-const MANY: usize = 4;
 
 /// Fills a buffer with the rows of a file from one of them on.
 type ReadRows<'a> = &'a (dyn Fn(usize, &mut [u8]) -> Result<()> + Sync);
@@ -246,7 +243,7 @@ impl Weight {
     /// once.
     pub fn matmul_all<const N: usize>(weights: [&Self; N], pool: &Pool, scratch: &mut Scratch, x: &[f32], out: [&mut [f32]; N]) {
         for (i, weight) in weights.iter().enumerate() {
-            let rounded = |before: &&Self| before.packs.rounded_type() == weight.packs.rounded_type() && before.cols == weight.cols;
+            let rounded = |before: &&Self| before.packs.rounded_type() == weight.packs.rounded_type();
             if !weights[..i].iter().any(rounded) {
                 weight.packs.round(pool, scratch, x, weight.cols);
             }

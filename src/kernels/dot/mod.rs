@@ -34,9 +34,7 @@ pub use columns::{Columns, Matrix};
 pub use pack::Pack;
 pub use rounded::{Activation, Rounded32, Rounded256};
 
-use simd::Portable;
-#[cfg(target_arch = "x86_64")]
-use simd::{Avx2, Avx512};
+use simd::{Simd, for_each_simd};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -45,28 +43,13 @@ const LINE: usize = 64;
 /// ([`Activation::BY_BLOCK`]).
 pub const MANY: usize = 4;
 
-/// `out[i][j] = w[j] · x[i]` for as many rows of activations as `out` has rows and as many rows of weights as it has columns. `w` has
-/// `row` blocks for each sixteen rows; where the last sixteen are not all wanted, what lies in the others does not matter.
-pub fn multiply<P: Pack>(processor: Processor, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
-        fn avx512<P: Pack>(s: Avx512, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
-            P::multiply(s, w, row, x, out);
-        }
-        #[target_feature(enable = "avx2,fma,f16c")]
-        fn avx2<P: Pack>(s: Avx2, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
-            P::multiply(s, w, row, x, out);
-        }
-        if let Some(s) = Avx512::found(processor) {
-            // SAFETY: the processor has what the function is compiled for.
-            return unsafe { avx512(s, w, row, x, out) };
-        }
-        if let Some(s) = Avx2::found(processor) {
-            // SAFETY: as above.
-            return unsafe { avx2(s, w, row, x, out) };
-        }
-    }
-    let _ = processor;
-    P::multiply(Portable, w, row, x, out);
+for_each_simd! {
+    /// `out[i][j] = w[j] · x[i]` for as many rows of activations as `out` has rows and as many rows of weights as it has columns. `w` has
+    /// `row` blocks for each sixteen rows; where the last sixteen are not all wanted, what lies in the others does not matter.
+    pub fn multiply<P: Pack>(w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) by multiply_body
+}
+
+#[inline(always)]
+fn multiply_body<S: Simd, P: Pack>(s: S, w: &[P], row: usize, x: &[P::Rounded], out: &mut Columns<'_>) {
+    P::multiply(s, w, row, x, out);
 }

@@ -3,6 +3,24 @@
 //! With `s` and `m` the scales and minima of the parts, a block adds `d·dₓ · (Σ sᵢ Σ q·qₓ − offset · Σ sᵢ Σ qₓ)` to the sum of its row,
 //! or where there are minima under a scale of their own, `d·dₓ · Σ sᵢ Σ q·qₓ` less `d_min·dₓ · Σ mᵢ Σ qₓ`.
 
+/// What all types of the family have of [`Pack`].
+macro_rules! block_of_256 {
+    () => {
+        type Rounded = $crate::kernels::dot::Rounded256;
+        const SPAN: usize = 1;
+
+        #[inline(always)]
+        fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Self::Rounded; N], totals: [S::Floats; N]) -> [S::Floats; N] {
+            super::accumulate(self, s, x, totals)
+        }
+
+        #[inline(always)]
+        fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Self::Rounded], out: &mut $crate::kernels::dot::Columns<'_>) {
+            super::unpacked::multiply(s, w, row, x, out);
+        }
+    };
+}
+
 pub mod file;
 mod q2_k;
 mod q3_k;

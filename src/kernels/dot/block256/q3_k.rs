@@ -1,9 +1,8 @@
 //! `Q3_K`: 16 parts of 16 weights, codes of 3 bits less 4.
 
-use super::{Block, GROUPS, accumulate, by_lane, file, moved, of_lane, unpacked};
+use super::{Block, GROUPS, by_lane, file, moved, of_lane};
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
-use crate::kernels::dot::{Columns, Rounded256};
 
 /// Sixteen rows of [`file::Q3K`].
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +16,8 @@ pub struct Q3K {
 
 impl Pack for Q3K {
     type File = file::Q3K;
-    type Rounded = Rounded256;
-    const SPAN: usize = 1;
+
+    block_of_256!();
 
     fn pack(rows: [&file::Q3K; LANES]) -> Self {
         Self {
@@ -36,16 +35,6 @@ impl Pack for Q3K {
             parts: of_lane(&self.parts, lane),
             scale: self.scales[lane],
         }
-    }
-
-    #[inline(always)]
-    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
-        accumulate(self, s, x, totals)
-    }
-
-    #[inline(always)]
-    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Rounded256], out: &mut Columns<'_>) {
-        unpacked::multiply(s, w, row, x, out);
     }
 }
 

@@ -1,9 +1,8 @@
 //! `Q5_K`: eight parts of 32 weights, codes of 5 bits.
 
-use super::{Block, GROUPS, accumulate, by_lane, file, moved, of_lane, six_bits, unpacked};
+use super::{Block, GROUPS, by_lane, file, moved, of_lane, six_bits};
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
-use crate::kernels::dot::{Columns, Rounded256};
 
 /// Sixteen rows of [`file::Q5K`].
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +17,8 @@ pub struct Q5K {
 
 impl Pack for Q5K {
     type File = file::Q5K;
-    type Rounded = Rounded256;
-    const SPAN: usize = 1;
+
+    block_of_256!();
 
     fn pack(rows: [&file::Q5K; LANES]) -> Self {
         Self {
@@ -39,16 +38,6 @@ impl Pack for Q5K {
             fifths: turned_back(&self.fifths, lane),
             nibbles: self.nibbles.each_ref().map(|nibbles| turned_back(nibbles, lane)),
         }
-    }
-
-    #[inline(always)]
-    fn accumulate<S: Simd, const N: usize>(&self, s: S, x: [&Rounded256; N], totals: [S::Floats; N]) -> [S::Floats; N] {
-        accumulate(self, s, x, totals)
-    }
-
-    #[inline(always)]
-    fn multiply<S: Simd>(s: S, w: &[Self], row: usize, x: &[Rounded256], out: &mut Columns<'_>) {
-        unpacked::multiply(s, w, row, x, out);
     }
 }
 
