@@ -58,6 +58,7 @@ pub trait Block: Pack {
     fn scales(&self) -> &[u16; LANES];
 
     /// The bits of the scales of the minima, where there are any.
+    #[inline(always)]
     fn min_scales(&self) -> Option<&[u16; LANES]> {
         None
     }
@@ -66,6 +67,7 @@ pub trait Block: Pack {
     fn part_scales<S: Simd>(&self, s: S, part: usize) -> S::Ints;
 
     /// The minima of a part; its scales, where there are none.
+    #[inline(always)]
     fn part_mins<S: Simd>(&self, s: S, part: usize) -> S::Ints {
         self.part_scales(s, part)
     }
