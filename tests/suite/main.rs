@@ -17,6 +17,7 @@ mod support;
 
 mod answers;
 mod app;
+mod browse;
 mod built_in;
 mod built_in_view;
 mod chat_answers;
