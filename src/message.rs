@@ -3,6 +3,8 @@
 //! Commands are verbs, events are facts. Each order ends in exactly one [`Event::Done`]; no step of it follows. The state never sees
 //! the worker and the worker never sees the state: both see this.
 
+pub mod browse;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +75,13 @@ pub enum Command {
     MeasureBandwidth {
         /// Threads that read.
         threads: usize,
+    },
+    /// Look at tensors. Lanes of their own, which yield to the engine.
+    Browse(Box<browse::Browse>),
+    /// Ask for a place to write to with the system's dialog. Dialog lane.
+    PickPlace {
+        /// The name that is proposed.
+        name: String,
     },
     /// Raise another job's stop flag, at once, whether it waits or runs. No lane.
     Stop(JobId),
@@ -158,7 +167,7 @@ pub enum Event {
 }
 
 /// How a job moves on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Step {
     /// Bytes of a load.
     Loading {
@@ -167,6 +176,8 @@ pub enum Step {
         /// Bytes in all.
         total: Bytes,
     },
+    /// Something of a tensor was seen.
+    Seen(browse::Seen),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
     Freed(ModelId),
     /// A download.
@@ -205,6 +216,10 @@ pub enum Outcome {
     },
     /// The file chosen in the dialog; `None` if it was closed.
     Picked(Option<PathBuf>),
+    /// The place chosen in the dialog; `None` if it was closed.
+    PickedPlace(Option<PathBuf>),
+    /// What browsing found.
+    Found(browse::Found),
     /// Whether the desktop asks for dark windows; `None` where it does not say.
     Theme {
         /// See the variant.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::browse::Wish;
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
@@ -17,6 +18,8 @@ pub enum Page {
     Model,
     /// Conversations.
     Chat,
+    /// Every tensor of the file that is open.
+    Tensors,
     /// The live memory.
     Memory,
     /// Settings.
@@ -25,7 +28,7 @@ pub enum Page {
 
 impl Page {
     /// All pages; the last stands at the foot of the rail.
-    pub const ALL: [Self; 5] = [Self::Home, Self::Model, Self::Chat, Self::Memory, Self::Settings];
+    pub const ALL: [Self; 6] = [Self::Home, Self::Model, Self::Chat, Self::Tensors, Self::Memory, Self::Settings];
 
     /// Its name in tooltips and for screen readers.
     #[must_use]
@@ -34,6 +37,7 @@ impl Page {
             Self::Home => "Home",
             Self::Model => "Model",
             Self::Chat => "Chat",
+            Self::Tensors => "Tensors",
             Self::Memory => "Memory",
             Self::Settings => "Settings",
         }
@@ -135,6 +139,8 @@ pub enum Action {
     SetWindow(Window),
     /// Forget a recent file.
     ForgetRecent(PathBuf),
+    /// Look at tensors.
+    Browse(Wish),
     /// Close a notice.
     Dismiss(u64),
 }

@@ -43,6 +43,7 @@ impl State {
                 }
             }
             Step::Fetching(progress) if self.starter.waits_for(job) => self.starter = Slot::Busy { job, progress: Some(progress) },
+            Step::Seen(seen) => self.seen(job, seen),
             Step::Reading { done, total } => {
                 if let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) {
                     answering.phase = Phase::Reading { done, total };
@@ -83,6 +84,10 @@ impl State {
         if self.restored.waits_for(job) {
             return Some(self.take_over(outcome));
         }
+        let outcome = match self.browsed(job, outcome) {
+            Ok(follows) => return follows,
+            Err(anothers) => anothers,
+        };
         if self.bandwidth.waits_for(job) {
             self.measured(outcome);
         } else if self.found.waits_for(job) {
@@ -135,6 +140,7 @@ impl State {
         let load = self.load_when_open.take().is_some();
         match outcome {
             Ok(Outcome::Inspected(model)) => {
+                self.forget_browsing();
                 let plan = plan::plan(&model, self.first_choice(&model), &self.planning_machine());
                 let fits = plan.as_ref().is_ok_and(|plan| matches!(plan.fit, Fit::Fits | Fit::Tight));
                 if model.file.built_in.is_none() {

@@ -6,6 +6,7 @@
 pub mod action;
 mod answer;
 pub mod apply;
+pub mod browse;
 pub mod chats;
 pub mod notice;
 pub mod perform;
@@ -144,6 +145,8 @@ pub struct State {
     pub memory: History,
     /// How fast this machine reads memory, once it was measured.
     pub bandwidth: Slot<Bandwidth>,
+    /// The page of tensors.
+    pub browsing: browse::Browsing,
     /// What the person chose.
     pub settings: Settings,
     /// Whether the desktop asks for dark windows; `None` until it has said so.
@@ -193,6 +196,7 @@ impl State {
             starter: Slot::Empty,
             memory: History::default(),
             bandwidth: Slot::Empty,
+            browsing: browse::Browsing::default(),
             settings: Settings::default(),
             system_is_dark: None,
             notices: Notices::default(),

@@ -79,6 +79,7 @@ impl State {
             Action::SetSidePanelWidth(width) => self.set(|settings| settings.side_panel_width = width),
             Action::SetChatListWidth(width) => self.set(|settings| settings.chat_list_width = width),
             Action::SetWindow(window) => self.set(|settings| settings.window = Some(window)),
+            Action::Browse(wish) => return self.browse(wish),
             Action::Dismiss(id) => self.notices.dismiss(id),
         }
         None

@@ -6,7 +6,7 @@ use egui::{CentralPanel, Frame, Key, Margin, Modifiers, Panel, Role, Sense, Ui, 
 use super::icons::{self, Icon};
 use super::shortcuts::{self, Does};
 use super::topbar::TopBar;
-use super::{Actions, View, chat, drop, home, memory, model, notices, settings, strip, theme, widgets};
+use super::{Actions, View, chat, drop, home, memory, model, notices, settings, strip, tensors, theme, widgets};
 use crate::state::{Action, Page, Slot, State};
 
 /// Below this width of the window the chat list folds.
@@ -33,6 +33,7 @@ pub struct Root {
     home: home::HomePage,
     model: model::ModelPage,
     chat: chat::ChatPage,
+    tensors: tensors::TensorsPage,
     memory: memory::MemoryPage,
     settings: settings::SettingsPage,
     keys_listed: bool,
@@ -58,6 +59,7 @@ impl View for Root {
             Page::Home => self.home.ui(ui, state, actions),
             Page::Model => self.model.ui(ui, state, actions),
             Page::Chat => self.chat.ui(ui, state, actions),
+            Page::Tensors => self.tensors.ui(ui, state, actions),
             Page::Memory => self.memory.ui(ui, state, actions),
             Page::Settings => self.settings.ui(ui, state, actions),
         });
@@ -101,6 +103,7 @@ const fn sign(page: Page) -> Icon {
         Page::Home => icons::HOME,
         Page::Model => icons::MODEL,
         Page::Chat => icons::CHAT,
+        Page::Tensors => icons::TENSORS,
         Page::Memory => icons::MEMORY,
         Page::Settings => icons::SETTINGS,
     }

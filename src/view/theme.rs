@@ -45,7 +45,24 @@ pub struct Palette {
     pub parts: [Color32; Part::ALL.len()],
     /// 2, 4, 8, 16 and 32 bits per weight; what lies between is mixed.
     pub bits: [Color32; 5],
+    /// The ends of the map for signed values; the surface is zero.
+    pub signed: [Color32; 2],
+    /// What is no number.
+    pub nan: Color32,
 }
+
+/// From nothing to most: equal steps look equal, and it is read in grey too (after matplotlib's viridis, at nine places).
+const MAGNITUDES: [Color32; 9] = [
+    rgb(0x0044_0154),
+    rgb(0x0047_2D7B),
+    rgb(0x003B_528B),
+    rgb(0x002C_728E),
+    rgb(0x0021_918C),
+    rgb(0x0028_AE80),
+    rgb(0x005E_C962),
+    rgb(0x00AD_DC30),
+    rgb(0x00FD_E725),
+];
 
 const fn rgb(hex: u32) -> Color32 {
     let [_, r, g, b] = hex.to_be_bytes();
@@ -64,6 +81,8 @@ pub const DARK: Palette = Palette {
     danger: rgb(0x00FF_7A6E),
     parts: [rgb(0x005B_9BD5), rgb(0x00E6_9F00), rgb(0x002B_B58A), rgb(0x00D5_8CB5), rgb(0x008A_8F98)],
     bits: [rgb(0x004B_6CA4), rgb(0x0062_85C2), rgb(0x008F_B0E0), rgb(0x00C3_D8F3), rgb(0x00F1_F6FD)],
+    signed: [rgb(0x005A_A2FF), rgb(0x00FF_6B5E)],
+    nan: rgb(0x00FF_00FF),
 };
 
 /// Dark on light.
@@ -78,6 +97,8 @@ pub const LIGHT: Palette = Palette {
     danger: rgb(0x00C0_362C),
     parts: [rgb(0x002F_6FB0), rgb(0x00A6_6A00), rgb(0x000E_7C5C), rgb(0x00A0_4E85), rgb(0x006B_7280)],
     bits: [rgb(0x007F_8DA9), rgb(0x005A_73A3), rgb(0x0038_588F), rgb(0x001E_3766), rgb(0x000C_1836)],
+    signed: [rgb(0x0016_52A8), rgb(0x00B3_1B1B)],
+    nan: rgb(0x00D0_00D0),
 };
 
 impl Palette {
@@ -102,6 +123,35 @@ impl Palette {
             Operation::Activation => shade(Part::Activations, 0.54),
             Operation::Residuals => shade(Part::Activations, 0.72),
         }
+    }
+
+    /// The colour of a signed value between −1 and 1: from one end through the surface to the other.
+    #[must_use]
+    pub fn signed_value(&self, value: f32) -> Color32 {
+        if value.is_nan() {
+            return self.nan;
+        }
+        let end = self.signed[usize::from(value > 0.0)];
+        // Small values are most of all values: they are to be told from zero.
+        mix(self.surface, end, value.abs().min(1.0).powf(0.75))
+    }
+
+    /// The colour of a magnitude between 0 and 1.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "between 0 and 8")]
+    pub fn magnitude(&self, value: f32) -> Color32 {
+        if value.is_nan() {
+            return self.nan;
+        }
+        let at = value.clamp(0.0, 1.0) * (MAGNITUDES.len() - 1) as f32;
+        let low = (at as usize).min(MAGNITUDES.len() - 2);
+        mix(MAGNITUDES[low], MAGNITUDES[low + 1], at - low as f32)
+    }
+
+    /// Ink or surface, whichever is read better on a colour.
+    #[must_use]
+    pub fn ink_on(&self, fill: Color32) -> Color32 {
+        if contrast(fill, self.ink) >= contrast(fill, self.surface) { self.ink } else { self.surface }
     }
 
     /// Lines between things: ink at 12 %.

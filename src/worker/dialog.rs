@@ -18,8 +18,12 @@ impl Lane for DialogLane {
         match order.command {
             Command::Pick => {
                 let dialog =
-                    rfd::FileDialog::new().set_title("Open a model").add_filter("Models", &["gguf"]).add_filter("All files", &["*"]);
+                    rfd::FileDialog::new().set_title("Open a model").add_filter("Models", &["gguf", "safetensors", "json"]).add_filter("All files", &["*"]);
                 Ok(Outcome::Picked(dialog.pick_file()))
+            }
+            Command::PickPlace { name } => {
+                let dialog = rfd::FileDialog::new().set_title("Write to").set_file_name(name);
+                Ok(Outcome::PickedPlace(dialog.save_file()))
             }
             Command::AskTheme => {
                 let dark = match dark_light::detect() {

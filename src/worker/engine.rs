@@ -11,6 +11,7 @@ use crate::engine::generate::{Generation, Progress};
 use crate::engine::session::{ModelId, Session};
 use crate::error::{Error, Result};
 use crate::kernels::bandwidth::Bandwidth;
+use crate::kernels::courtesy::Courtesy;
 use crate::kernels::pool::Pool;
 use crate::memory::alloc;
 use crate::memory::ledger::Ledger;
@@ -25,14 +26,15 @@ pub struct EngineLane {
     ledger: Ledger,
     store: LaneSender<Task>,
     activity: Activity,
+    courtesy: Courtesy,
     pool: Option<Arc<Pool>>,
     session: Option<(ModelId, Session)>,
     next: u64,
 }
 
 impl EngineLane {
-    pub const fn new(ledger: Ledger, store: LaneSender<Task>, activity: Activity) -> Self {
-        Self { ledger, store, activity, pool: None, session: None, next: 0 }
+    pub const fn new(ledger: Ledger, store: LaneSender<Task>, activity: Activity, courtesy: Courtesy) -> Self {
+        Self { ledger, store, activity, courtesy, pool: None, session: None, next: 0 }
     }
 
     /// The pool, made anew when another number of threads is asked for.
@@ -150,6 +152,7 @@ impl Lane for EngineLane {
 
     fn run(&mut self, order: Order, context: &Context<'_>) -> Result<Outcome> {
         let _active = self.activity.begin();
+        let _busy = self.courtesy.busy();
         match order.command {
             Command::Load(load) => self.load(&load, context),
             Command::Unload(id) => {

@@ -1,9 +1,11 @@
 //! The only threads and channels: lanes that turn orders into events.
 //!
-//! The *engine lane* owns the model; the *inspect lane* owns none, so browsing neither waits for an answer nor stops one; the *scan
+//! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
+//! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers; the *scan
 //! lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
 //! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
+mod browse;
 mod dialog;
 mod engine;
 mod inspect;
@@ -14,7 +16,7 @@ mod outbox;
 mod stops;
 mod store;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -23,8 +25,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::error::Error;
+use crate::kernels::courtesy::Courtesy;
 use crate::library::Folders;
 use crate::memory::ledger::Ledger;
+use crate::memory::probe::Probe;
+use crate::message::browse::Kind;
 use crate::message::{Command, Event, JobId, Order, Outcome};
 
 use lane::{Lane, LaneSender};
@@ -47,6 +52,8 @@ pub struct Worker {
     answers: Mutex<VecDeque<Event>>,
     wake: Wake,
     stops: Stops,
+    /// The job of each kind of browsing that was ordered last: the next one stops it.
+    browsing: Mutex<BTreeMap<Kind, JobId>>,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -58,6 +65,9 @@ struct Lanes {
     store: LaneSender<store::Task>,
     net: LaneSender<Order>,
     dialog: LaneSender<Order>,
+    look: LaneSender<Order>,
+    tiles: LaneSender<Order>,
+    survey: LaneSender<Order>,
     monitor: Sender<()>,
 }
 
@@ -72,18 +82,25 @@ impl Worker {
         let outbox = Outbox::new(event_sender, Arc::clone(&closing), Arc::clone(&wake));
         let stops = Stops::default();
         let ledger = Ledger::default();
+        let courtesy = Courtesy::default();
         let mut threads = Vec::new();
 
         let (monitor, activity) = monitor::start(&mut threads, outbox.clone(), ledger.clone())?;
         let mut start = Starter { threads: &mut threads, outbox: &outbox, stops: &stops };
         let store = start.lane("store", store::StoreLane::new(folders.clone()))?;
-        let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity))?;
+        let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity, courtesy.clone()))?;
         let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
         let scan = start.lane("scan", inspect::InspectLane::new(folders.clone()))?;
         let net = start.lane("net", net::NetLane::new(folders))?;
         let dialog = start.lane("dialog", dialog::DialogLane)?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, monitor };
-        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, closing, threads })
+        let processors = Probe::default().machine().processors;
+        let browse = |threads| browse::BrowseLane::new(courtesy.clone(), threads);
+        let look = start.lane("look", browse(processors))?;
+        let tiles = start.lane("tiles", browse(1))?;
+        let survey = start.lane("survey", browse(processors))?;
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, monitor };
+        let browsing = Mutex::default();
+        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, browsing, closing, threads })
     }
 
     /// Gives an order. Never blocks: a lane whose queue is full refuses the job.
@@ -96,19 +113,42 @@ impl Worker {
             return;
         }
         self.stops.register(job);
+        self.stop_browsing(&order);
         let taken = match order.command {
             Command::Inspect(_) => lanes.inspect.send(order).is_ok(),
             Command::Scan { .. } => lanes.scan.send(order).is_ok(),
-            Command::Pick | Command::AskTheme => lanes.dialog.send(order).is_ok(),
+            Command::Pick | Command::PickPlace { .. } | Command::AskTheme => lanes.dialog.send(order).is_ok(),
             Command::Fetch => lanes.net.send(order).is_ok(),
             Command::Restore | Command::SaveChat(_) | Command::DeleteChat(_) | Command::RestoreChat(_) | Command::SaveSettings(_) => {
                 lanes.store.send(store::Task::Order(order)).is_ok()
+            }
+            Command::Browse(ref browse) => {
+                let lane = match browse.kind() {
+                    Kind::Look | Kind::Neighbours => &lanes.look,
+                    Kind::Tiles | Kind::Block => &lanes.tiles,
+                    Kind::Survey | Kind::Compare | Kind::Export => &lanes.survey,
+                };
+                lane.send(order).is_ok()
             }
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
             self.stops.forget(job);
             self.answer(Event::Done { job, outcome: Err(Error::Internal("too much is waiting already; try again".into())) });
+        }
+    }
+
+    /// What was ordered before of a kind of browsing is of no interest any more; of another file, nothing is.
+    fn stop_browsing(&self, order: &Order) {
+        let mut browsing = self.browsing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &order.command {
+            Command::Inspect(_) => std::mem::take(&mut *browsing).into_values().for_each(|job| self.stops.raise(job)),
+            Command::Browse(browse) if browse.kind() != Kind::Export => {
+                if let Some(before) = browsing.insert(browse.kind(), order.job) {
+                    self.stops.raise(before);
+                }
+            }
+            _ => {}
         }
     }
 
