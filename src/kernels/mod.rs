@@ -18,6 +18,7 @@ pub mod pool;
 pub mod precision;
 pub mod processor;
 pub mod quantize;
+pub mod quantizers;
 mod stored;
 pub mod weight;
 
