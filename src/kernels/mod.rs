@@ -8,6 +8,7 @@
 
 pub mod attention;
 pub mod bandwidth;
+pub mod dequantize;
 pub mod dot;
 pub mod elementwise;
 pub mod exp;

@@ -23,6 +23,7 @@ mod built_in_view;
 mod chat_answers;
 mod chat_view;
 mod cli;
+mod dequantize;
 mod dots;
 mod engine;
 mod engine_cache;
