@@ -77,21 +77,21 @@ fn outside_layers(spec: &ModelSpec) -> Vec<Rule> {
 fn in_layer(file: &ModelFile, spec: &ModelSpec, layer: usize) -> Result<Vec<Rule>> {
     let family = spec.family();
     let [d, ff, heads, kv_heads, head_dim] = [spec.n_embd, spec.n_ff, spec.n_heads, spec.n_kv_heads, spec.head_dim].map(|n| n as u64);
-    let fault = |key: &str, expected: &str, found: String| {
-        Error::format(&file.path, format!("key `{}.{key}`", spec.architecture), expected, found)
-    };
+    let fault =
+        |key: &str, expected: &str, found: String| Error::format(&file.path, format!("key `{}.{key}`", spec.architecture), expected, found);
     let width = |heads: u64| {
         let found = || fault("attention.head_count", "heads that fit in memory", format!("{heads} heads of {head_dim}"));
         heads.checked_mul(head_dim).filter(|width| width.checked_mul(4).is_some()).ok_or_else(found)
     };
     let (q, kv) = (width(heads)?, width(kv_heads)?);
     let qkv = q.checked_add(2 * kv).ok_or_else(|| fault("attention.head_count", "heads that fit in memory", format!("{heads}")))?;
-    let mut rules: Vec<Rule> = vec![("attn_output.weight", vec![d, q], Required), ("ffn_down.weight", vec![d, ff], Required)];
+    let mut rules: Vec<Rule> = Vec::new();
     if file.tensor(&format!("blk.{layer}.attn_qkv.weight")).is_some() {
         rules.extend([("attn_qkv.weight", vec![qkv, d], Required), ("attn_qkv.bias", vec![qkv], Optional)]);
     } else {
         rules.extend([("attn_q.weight", q), ("attn_k.weight", kv), ("attn_v.weight", kv)].map(|(name, n)| (name, vec![n, d], Required)));
     }
+    rules.push(("attn_output.weight", vec![d, q], Required));
     rules.extend([("attn_q.bias", q), ("attn_k.bias", kv), ("attn_v.bias", kv)].map(|(name, n)| (name, vec![n], Optional)));
     if spec.fused_gate_up {
         let both = ff.checked_mul(2).ok_or_else(|| fault("feed_forward_length", "a width that fits in memory", format!("{ff}")))?;
@@ -99,6 +99,7 @@ fn in_layer(file: &ModelFile, spec: &ModelSpec, layer: usize) -> Result<Vec<Rule
     } else {
         rules.extend(["ffn_gate.weight", "ffn_up.weight"].map(|name| (name, vec![ff, d], Required)));
     }
+    rules.push(("ffn_down.weight", vec![d, ff], Required));
     if family.norms != Norms::After {
         rules.extend(["attn_norm.weight", "ffn_norm.weight"].map(|name| (name, vec![d], Required)));
     }

@@ -58,6 +58,7 @@ class Case:
     teeth: tuple = ()  # key and wrong value
     types: tuple = ("F16", "Q4_K_M")
     gain: float = 0.0  # of what goes back into the residual stream
+    feeds: float = 1.0  # how much of that comes from the feed-forward network, whose GELU llama.cpp rounds
     wide_keys: bool = False
 
     def changed(self, key, value):
@@ -85,21 +86,21 @@ CASES = [
     Case("qwen3", "qwen3", head_dim=128, wide_keys=True, qk_norm="head", keys=(EPS, BASE), teeth=(NO_EPS, OTHER_BASE)),
     Case("gemma2", "gemma2", layers=4, **GEMMA, teeth=(NO_EPS, *OFF_BY_ONE, ("attn_logit_softcapping", 6.0), ("final_logit_softcapping", 14.0)),
          keys=(EPS, WINDOW, ("attn_logit_softcapping", F32, 5.0), ("final_logit_softcapping", F32, 12.0))),
-    Case("gemma2 of 46 layers", "gemma2", layers=46, **GEMMA, keys=(EPS, WINDOW), types=("F16",), gain=3.0),
+    Case("gemma2 of 46 layers", "gemma2", layers=46, **GEMMA, keys=(EPS, WINDOW), types=("F16",), gain=3.0, feeds=0.1),
     Case("gemma3", "gemma3", layers=7, **GEMMA, qk_norm="head", teeth=(NO_EPS, OTHER_BASE, *OFF_BY_ONE, ("rope.scaling.factor", 7.0)),
          keys=(EPS, ("rope.freq_base", F32, 1000000.0), WINDOW, ("rope.scaling.type", STRING, "linear"), ("rope.scaling.factor", F32, 8.0))),
     Case("gemma3 by a pattern", "gemma3", layers=4, kv_heads=1, **GEMMA, qk_norm="head", tied=False, types=("F16",),
          keys=(EPS, BASE, WINDOW, ("attention.sliding_window_pattern", (ARRAY, BOOL), [True, False, False, True]), ("rope.freq_base_swa", F32, 5000.0)),
-         teeth=(("attention.sliding_window_pattern", [True, True, False, True]), ("rope.freq_base_swa", 5500.0))),
+         teeth=(("attention.sliding_window_pattern", [True, True, False, True]), ("rope.freq_base_swa", 7000.0))),
     Case("phi3 long", "phi3", fused=True, rope_dim=48, factors=("rope_factors_long", "rope_factors_short"), tied=False,
          keys=(EPS, BASE, WINDOW, ("rope.scaling.attn_factor", F32, 1.19), ("rope.scaling.original_context_length", U32, 256)),
          teeth=(NO_EPS, OTHER_BASE, ("rope.scaling.attn_factor", 1.1), ("rope.scaling.original_context_length", 1024))),
     Case("phi3 short", "phi3", fused=True, rope_dim=48, factors=("rope_factors_long", "rope_factors_short"), positions=200,
          keys=(EPS, BASE, ("rope.scaling.original_context_length", U32, 256)), teeth=(("rope.scaling.original_context_length", 128),)),
     Case("smollm3", "smollm3", layers=5, keys=(EPS, BASE), teeth=(NO_EPS, OTHER_BASE)),
-    Case("granite", "granite", tied=False,
-         keys=(EPS, BASE, ("attention.scale", F32, 0.1), ("embedding_scale", F32, 3.0), ("residual_scale", F32, 0.6), ("logit_scale", F32, 1.5)),
-         teeth=(NO_EPS, OTHER_BASE, ("attention.scale", 0.125), ("embedding_scale", 2.5), ("residual_scale", 0.7), ("logit_scale", 1.7))),
+    Case("granite", "granite", tied=False, gain=2.0,
+         keys=(EPS, BASE, ("attention.scale", F32, 0.1), ("embedding_scale", F32, 3.0), ("residual_scale", F32, 0.6), ("logit_scale", F32, 0.9)),
+         teeth=(NO_EPS, OTHER_BASE, ("attention.scale", 0.125), ("embedding_scale", 2.5), ("residual_scale", 0.7), ("logit_scale", 1.0))),
     Case("granite without positions", "granite", types=("F16",), keys=(EPS, ("logit_scale", F32, 1.0), ("rope.scaling.finetuned", BOOL, False)),
          teeth=(("rope.scaling.finetuned", True),)),
     Case("olmo2", "olmo2", tied=False, norms="after", qk_norm="width", keys=(EPS, BASE), teeth=(NO_EPS, OTHER_BASE)),
@@ -118,7 +119,7 @@ def metadata(case):
     own = [(key, U32, value) for key, value in shape] + list(case.keys)
     return [
         ("general.architecture", STRING, case.architecture),
-        ("general.name", STRING, f"Tiny {case.name}"),
+        ("general.name", STRING, "Tiny model"),
         ("general.file_type", U32, lc.LLAMA_FTYPE_MOSTLY_F16),
         *((f"{case.architecture}.{key}", kind, value) for key, kind, value in own),
         ("tokenizer.ggml.model", STRING, "gpt2"),
@@ -151,7 +152,7 @@ def tensors(case):
         before, after = case.norms != "after", case.norms != "before"
         for name, there in (("attn_norm", before), ("ffn_norm", before), ("post_attention_norm", after), ("post_ffw_norm", after)):
             # What a norm after a half gives is what is added.
-            mean = 1.0 if name in ("attn_norm", "ffn_norm") else gain
+            mean = {"post_attention_norm": gain, "post_ffw_norm": gain * case.feeds}.get(name, 1.0)
             if there:
                 yield draw(f"{layer}{name}.weight", d, 0.1 * mean, mean)
         rows = {"attn_q": q, "attn_k": kv, "attn_v": kv, "ffn_gate": case.ffn, "ffn_up": case.ffn}

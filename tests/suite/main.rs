@@ -17,6 +17,7 @@ mod support;
 
 mod answers;
 mod app;
+mod attention;
 mod built_in;
 mod built_in_view;
 mod chat_answers;
@@ -26,6 +27,7 @@ mod dots;
 mod engine;
 mod engine_cache;
 mod engine_limits;
+mod families;
 mod fetch;
 mod fetch_pip;
 mod fetch_waits;

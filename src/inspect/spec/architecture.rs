@@ -126,13 +126,8 @@ const LLAMA: Architecture = Architecture {
 /// The same without what only Llama's files have.
 const PLAIN: Architecture = Architecture { rope_style: RopeStyle::Halves, rope_factors: false, biases: false, ..LLAMA };
 
-const GEMMA: Architecture = Architecture {
-    partial_rotary: true,
-    activation: Activation::GeluTanh,
-    norms: Norms::Around,
-    embedding_by_root: true,
-    ..PLAIN
-};
+const GEMMA: Architecture =
+    Architecture { partial_rotary: true, activation: Activation::GeluTanh, norms: Norms::Around, embedding_by_root: true, ..PLAIN };
 
 /// The families that Ponder runs.
 pub(crate) const ARCHITECTURES: [Architecture; 9] = [
@@ -182,8 +177,21 @@ pub(crate) fn lacking(name: &str) -> Option<&'static str> {
     const LACKING: &[(&[&str], &str)] = &[
         (
             &[
-                "arctic", "dbrx", "deepseek", "deepseek2", "ernie4_5-moe", "glm4moe", "gpt-oss", "granitemoe", "grok", "llama4", "olmoe",
-                "phimoe", "qwen2moe", "qwen3moe", "qwen3vlmoe",
+                "arctic",
+                "dbrx",
+                "deepseek",
+                "deepseek2",
+                "ernie4_5-moe",
+                "glm4moe",
+                "gpt-oss",
+                "granitemoe",
+                "grok",
+                "llama4",
+                "olmoe",
+                "phimoe",
+                "qwen2moe",
+                "qwen3moe",
+                "qwen3vlmoe",
             ],
             EXPERTS,
         ),

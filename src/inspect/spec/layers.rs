@@ -41,7 +41,11 @@ pub(super) fn read(keys: Keys<'_>, architecture: &Architecture, n_layers: usize,
 fn pattern(keys: Keys<'_>, n_layers: usize, period: usize) -> Result<Vec<bool>> {
     const KEY: &str = "attention.sliding_window_pattern";
     if let Some(pattern) = keys.truths(KEY)? {
-        return if pattern.len() == n_layers { Ok(pattern) } else { Err(keys.fault(KEY, format!("{n_layers} truth values, one per layer"))) };
+        return if pattern.len() == n_layers {
+            Ok(pattern)
+        } else {
+            Err(keys.fault(KEY, format!("{n_layers} truth values, one per layer")))
+        };
     }
     let period = keys.count(KEY)?.unwrap_or(period);
     Ok((0..n_layers).map(|i| period == 0 || i % period + 1 < period).collect())

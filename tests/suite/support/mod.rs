@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod bench;
+pub mod family;
 pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;
