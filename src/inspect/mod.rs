@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::file::{ModelFile, TensorInfo, text};
 use crate::units::Bytes;
 
+pub mod browse;
 mod keys;
 pub mod mix;
 pub mod parts;

@@ -74,6 +74,8 @@ pub const LEFT_PANEL: Icon = Icon::PanelLeft;
 pub const RIGHT_PANEL: Icon = Icon::PanelRight;
 /// Narrow a list down.
 pub const FILTER: Icon = Icon::ListFilter;
+/// A flat list in place of a tree.
+pub const FLAT: Icon = Icon::List;
 /// The processor.
 pub const PROCESSOR: Icon = Icon::Cpu;
 /// Sampling.

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod shortcuts;
 pub mod speed;
 pub mod strip;
+pub mod tensors;
 pub mod theme;
 pub mod topbar;
 pub mod widgets;

@@ -18,6 +18,7 @@ mod support;
 mod answers;
 mod app;
 mod attention;
+mod browse;
 mod built_in;
 mod built_in_view;
 mod chat_answers;

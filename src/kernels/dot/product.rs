@@ -174,12 +174,12 @@ fn put(out: &mut [f32], values: [f32; LANES]) {
 }
 
 /// Asks for one of several parts of the pack that comes some time after this one: a single row of activations takes weights faster than
-/// the processor expects.
+/// the processor expects. Each part has as many lines, so that nothing is left to decide in the innermost loop.
 #[inline(always)]
 pub fn prefetch<S: Simd, P: Pack>(s: S, w: &P, part: usize, parts: usize) {
     let later = std::ptr::from_ref(w).wrapping_add(AHEAD.div_ceil(size_of::<P>())).cast::<u8>();
-    let lines = size_of::<P>().div_ceil(LINE);
-    for line in lines * part / parts..lines * (part + 1) / parts {
-        s.prefetch(later.wrapping_add(line * LINE));
+    let lines = size_of::<P>().div_ceil(LINE * parts);
+    for line in 0..lines {
+        s.prefetch(later.wrapping_add((part * lines + line) * LINE));
     }
 }

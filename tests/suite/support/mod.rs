@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod bench;
+pub mod browse;
 pub mod family;
 pub mod fetching;
 pub mod fold;

@@ -58,6 +58,7 @@ pub trait Block: Pack {
     fn scales(&self) -> &[u16; LANES];
 
     /// The bits of the scales of the minima, where there are any.
+    #[inline(always)]
     fn min_scales(&self) -> Option<&[u16; LANES]> {
         None
     }
@@ -66,6 +67,7 @@ pub trait Block: Pack {
     fn part_scales<S: Simd>(&self, s: S, part: usize) -> S::Ints;
 
     /// The minima of a part; its scales, where there are none.
+    #[inline(always)]
     fn part_mins<S: Simd>(&self, s: S, part: usize) -> S::Ints {
         self.part_scales(s, part)
     }
@@ -91,9 +93,15 @@ pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded25
         }
     }
     for half in 0..2 {
+        if N == 1 {
+            prefetch(s, w, 2 * half, 4);
+        }
         // Written out, because quarters share bytes, and shifts by what is known cost less.
         products = quarter::<B, S, N, 0>(w, s, x, half, products);
         products = quarter::<B, S, N, 1>(w, s, x, half, products);
+        if N == 1 {
+            prefetch(s, w, 2 * half + 1, 4);
+        }
         products = quarter::<B, S, N, 2>(w, s, x, half, products);
         products = quarter::<B, S, N, 3>(w, s, x, half, products);
     }
@@ -132,9 +140,6 @@ fn quarter<B: Block, S: Simd, const N: usize, const QUARTER: usize>(
     mut products: [S::Ints; N],
 ) -> [S::Ints; N] {
     let index = 4 * half + QUARTER;
-    if N == 1 {
-        prefetch(s, w, index, 8);
-    }
     let codes = w.codes(s, half, QUARTER);
     let mut groups = [&[[0; 4]; GROUPS]; N];
     for n in 0..N {

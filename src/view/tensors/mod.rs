@@ -1,0 +1,4 @@
+//! The page of all tensors.
+
+mod columns;
+mod list;
