@@ -99,7 +99,7 @@ CASES = [
          keys=(EPS, BASE, ("rope.scaling.original_context_length", U32, 256)), teeth=(("rope.scaling.original_context_length", 128),)),
     Case("smollm3", "smollm3", layers=5, keys=(EPS, BASE), teeth=(NO_EPS, OTHER_BASE)),
     Case("granite", "granite", tied=False, gain=2.0,
-         keys=(EPS, BASE, ("attention.scale", F32, 0.1), ("embedding_scale", F32, 3.0), ("residual_scale", F32, 0.6), ("logit_scale", F32, 0.9)),
+         keys=((EPS[0], F32, 0.8), BASE, ("attention.scale", F32, 0.1), ("embedding_scale", F32, 3.0), ("residual_scale", F32, 0.6), ("logit_scale", F32, 0.9)),
          teeth=(NO_EPS, OTHER_BASE, ("attention.scale", 0.125), ("embedding_scale", 2.5), ("residual_scale", 0.7), ("logit_scale", 1.0))),
     Case("granite without positions", "granite", types=("F16",), keys=(EPS, ("logit_scale", F32, 1.0), ("rope.scaling.finetuned", BOOL, False)),
          teeth=(("rope.scaling.finetuned", True),)),

@@ -12,12 +12,8 @@ impl ModelSpec {
     /// What a tensor of the file is loaded as: itself, or the parts of one that holds queries, keys and values, or gate and up.
     pub fn pieces<'a>(&self, tensor: &'a TensorInfo) -> impl Iterator<Item = Cow<'a, TensorInfo>> + use<'a> {
         let parts = self.parts(tensor);
-        std::iter::once(Cow::Borrowed(tensor))
-            .filter({
-                let whole = parts.is_empty();
-                move |_| whole
-            })
-            .chain(parts.into_iter().map(Cow::Owned))
+        let whole = parts.is_empty().then_some(Cow::Borrowed(tensor));
+        whole.into_iter().chain(parts.into_iter().map(Cow::Owned))
     }
 
     /// The part of one of `tensors` that has this name, or the tensor itself.
