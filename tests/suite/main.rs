@@ -17,6 +17,7 @@ mod support;
 
 mod answers;
 mod app;
+mod attention;
 mod browse;
 mod built_in;
 mod built_in_view;
@@ -28,6 +29,7 @@ mod dots;
 mod engine;
 mod engine_cache;
 mod engine_limits;
+mod families;
 mod fetch;
 mod fetch_pip;
 mod fetch_waits;
