@@ -13,7 +13,7 @@ pub fn run(args: &Args) -> Result<()> {
     let tokenizer = Tokenizer::new(Vocabulary::read(&model.file)?)?;
     let special = if args.special { Special::Parse } else { Special::Plain };
     let ids = tokenizer.encode_while(&prepare::text(&args.text_file)?, special, &go_on)?;
-    let ids = tokenizer.with_bos(ids);
+    let ids = tokenizer.with_ends(ids);
     let text = || ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     show(args.target.json, &json!({ "tokens": ids }), text)
 }

@@ -11,6 +11,7 @@ pub mod decoder;
 pub mod fast;
 pub mod generate;
 mod guard;
+pub mod hugging_face;
 mod jinja;
 pub mod metrics;
 pub mod operation;

@@ -90,9 +90,10 @@ impl Prompt {
                 }
                 Fragment::Text(range) => (range, false),
             };
+            let first = range.start == 0;
             let text = without(&text[range], sentinel);
             if !special {
-                tokenizer.encode_plain(&text, &mut prompt.tokens, go_on)?;
+                tokenizer.encode_plain(&text, first, &mut prompt.tokens, go_on)?;
             }
             prompt.pieces.push(Piece { text: text.into_owned(), special, tokens: start..prompt.tokens.len() });
         }
