@@ -3,7 +3,7 @@
 (llama-cpp-python 0.3.36) gives with them. The suite builds the same vocabularies and must get the same ids.
 
     oracle/bin/pip install llama-cpp-python==0.3.36 gguf tokenizers sentencepiece protobuf
-    oracle/bin/python tests/oracle/write_token_fixtures.py
+    oracle/bin/python tests/oracle/write_token_fixtures.py gemma-3-270m-q4_k_m.gguf
 
 Of long texts only the number of ids and their FNV-1a hash (64 bits, over little-endian 32-bit ids) are kept.
 """
@@ -11,6 +11,7 @@ import io
 import json
 import pathlib
 import re
+import sys
 import tempfile
 
 import gguf
@@ -51,10 +52,12 @@ def sentence_piece(kind, **more):
     rules.write_text("".join(f"{ord(a):X}\t{' '.join(f'{ord(c):X}' for c in b)}\n" for a, b in [("ﬁ", "fi"), ("ｆ", "f"), ("ｕ", "u"), ("ｌ", "l"), ("\t", " "), ("\n", " "), ("\u3000", " "), ("é", "e\u0301")]))
     out = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([line for line in TRAINING.split("\n") if line and "\0" not in line]), model_writer=out, model_type=kind, vocab_size=1500,
+        sentence_iterator=iter([line for line in TRAINING.split("\n") if line and "\0" not in line and max(line) < "\u0600"]), model_writer=out, model_type=kind, vocab_size=800,
         character_coverage=0.98, normalization_rule_tsv=str(rules), user_defined_symbols=["<user>"], num_threads=1, minloglevel=2,
         hard_vocab_limit=False, **more)
     rules.unlink()
+    if kind == "bpe":
+        (HERE.parent / "suite/tokenizer.model").write_bytes(out.getvalue())
     proto = sentencepiece_model_pb2.ModelProto()
     proto.ParseFromString(out.getvalue())
     return proto
@@ -147,6 +150,51 @@ def references(folder, v, pre, texts):
     return {"whole": whole, "short": short}
 
 
+def folders():
+    """Hugging Face folders: their files, and what Python's `tokenizers` makes of some texts."""
+    from tokenizers import AddedToken, decoders, processors
+
+    def finish(tokenizer, template, config, special):
+        tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
+        tokenizer.add_tokens([AddedToken("<user>", special=False, normalized=False), AddedToken("<glue>", special=False, normalized=False, lstrip=True, rstrip=True)])
+        if template:
+            ids = {text: tokenizer.token_to_id(text) for text in special}
+            tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=[(text, ids[text]) for text in template.split() if text != "$A"])
+        files = {"tokenizer.json": json.loads(tokenizer.to_str()), "tokenizer_config.json": config}
+        texts = [text for text in SHORT if text] + ["a <glue> b<glue>\tc", "<user><user>x"] + TRAINING.split("\n")[:60:4]
+        parsed = [tokenizer.encode(text).ids for text in texts]
+        tokenizer.encode_special_tokens = True
+        plain = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return {"files": files, "cases": [list(case) for case in zip(texts, parsed, plain)]}
+
+    byte = Tokenizer(models.BPE(ignore_merges=True))
+    byte.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    byte.decoder = decoders.ByteLevel()
+    byte.train_from_iterator(TRAINING.split("\n"), trainers.BpeTrainer(vocab_size=500, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False))
+    config = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}"}
+    out = {"byte_level": finish(byte, "<s> $A", config, ["<s>", "</s>"])}
+
+    llama = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    llama.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    llama.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    trainer = trainers.BpeTrainer(vocab_size=700, limit_alphabet=120, max_token_length=8, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)])
+    lines = TRAINING.split("\n")
+    llama.train_from_iterator(lines, trainer)
+    spec = json.loads(llama.to_str())
+    spec["added_tokens"] = [token for token in spec["added_tokens"] if not token["content"].startswith("<0x")]
+    llama = Tokenizer.from_str(json.dumps(spec))
+    out["metaspace"] = finish(llama, "<s> $A", {"bos_token": "<s>", "eos_token": "</s>"}, ["<s>", "</s>"])
+
+    bert = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    bert.normalizer = normalizers.BertNormalizer()
+    bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    bert.decoder = decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    bert.train_from_iterator(lines, trainers.WordPieceTrainer(vocab_size=500, limit_alphabet=100, special_tokens=special, show_progress=False))
+    out["word_piece"] = finish(bert, "[CLS] $A [SEP]", {"cls_token": "[CLS]", "sep_token": "[SEP]"}, special)
+    return out
+
+
 def main():
     lc.llama_log_set(oracle.SILENCE, None)
     kinds = {"byte_level": byte_level(), "sentence_piece": spm(), "unigram": unigram(), "word_piece": word_piece(), "raw_bpe": raw_bpe()}
@@ -156,11 +204,10 @@ def main():
         names = sorted(set(re.findall(r'"([a-z0-9][a-z0-9._-]*)"', table)) - {"gemma4", "sarvam-moe", "granite-embed-multi-311m", "whitespace"})
         by_name = {}
         for name in names:
-            v = {**kinds["byte_level"]}
-            if name == "kimi-k2":
-                v["merges"] = kinds["byte_level"]["merges"]
-            by_name[name] = references(folder, v, name, [])["whole"][0]
-    lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}" for name, value in {**out, "pre_tokenizers": by_name}.items()]
+            by_name[name] = references(folder, kinds["byte_level"], name, [])["whole"][0]
+    peer = oracle.Peer(sys.argv[1])
+    gemma = [[len(ids), fnv(ids)] for ids in (peer.tokens(TEXT, special) for special in (False, True))]
+    lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}" for name, value in {**out, "pre_tokenizers": by_name, "gemma": gemma, "folders": folders()}.items()]
     OUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print(OUT, OUT.stat().st_size, {name: len(v["tokens"]) for name, v in kinds.items()})
 

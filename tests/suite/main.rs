@@ -57,5 +57,7 @@ mod template;
 mod theme;
 mod tidy;
 mod tokenizer;
+mod tokenizer_folder;
+mod tokenizer_kinds;
 mod views;
 mod worker;
