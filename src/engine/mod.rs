@@ -7,6 +7,7 @@
 pub mod arena;
 pub mod cache;
 pub mod compute;
+pub mod cut;
 pub mod decoder;
 pub mod fast;
 pub mod generate;

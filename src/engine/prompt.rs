@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::cut::{Token, cut};
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::{Fragment, Special, Tokenizer};
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ pub struct Prompt {
     pub pieces: Vec<Piece>,
     /// For each message, how many tokens its content alone takes. Empty for a raw prompt.
     pub message_tokens: Vec<usize>,
+    /// All tokens as they are shown. Empty where nobody looks: [`shown`](Self::shown) fills it.
+    pub cut: Vec<Token>,
 }
 
 impl Prompt {
@@ -68,6 +71,13 @@ impl Prompt {
     /// As [`Tokenizer::encode_while`].
     pub fn raw(tokenizer: &Tokenizer, text: &str, special: Special, go_on: &dyn Fn() -> bool) -> Result<Self> {
         Self::of(tokenizer, text, special, None, go_on)
+    }
+
+    /// With its tokens to be looked at one by one.
+    #[must_use]
+    pub fn shown(mut self, tokenizer: &Tokenizer) -> Self {
+        self.cut = cut(tokenizer, &self.tokens);
+        self
     }
 
     /// The whole prompt as text, special tokens written out.

@@ -59,5 +59,6 @@ mod tidy;
 mod tokenizer;
 mod tokenizer_folder;
 mod tokenizer_kinds;
+mod tokens_view;
 mod views;
 mod worker;

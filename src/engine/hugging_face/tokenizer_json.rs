@@ -70,15 +70,12 @@ fn parts(path: &Path, pipeline: &Pipeline, config: &Config) -> Result<Parts> {
         id_of("padding", named("pad_token")),
         id_of("seperator", behind.last().copied().or_else(|| named("sep_token"))),
     ];
-    let mut starts = Vec::new();
-    pipeline.encode("a", true, &mut starts, &|| true)?;
-    let space_before = starts.first().is_some_and(|&id| tokens[id as usize].starts_with('▁'));
     Ok(Parts {
         model: MODEL.into(),
         special: special.into_iter().flatten().collect(),
         add_bos: Some(!before.is_empty()),
         add_eos: Some(!behind.is_empty()),
-        add_space_prefix: Some(space_before),
+        add_space_prefix: Some(pipeline.begins_with_space(true)?),
         chat_template: config.chat_template.clone(),
         kinds: Some(kinds),
         tokens,

@@ -161,14 +161,16 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32], special: Special) -> String {
         let mut bytes = Vec::with_capacity(ids.len() * 4);
         let mut after_special = true;
-        for &id in ids {
+        for (place, &id) in ids.iter().enumerate() {
             let kind = self.vocabulary.kind(id);
             if special != Special::Parse && matches!(kind, TokenKind::Control | TokenKind::Unknown) {
                 after_special = true;
                 continue;
             }
             let token = self.token_bytes(id);
-            let prefixed = after_special && self.vocabulary.add_space_prefix && !self.vocabulary.is_special(id);
+            let once = matches!(&self.algorithm, Algorithm::Pipeline(pipeline) if !pipeline.spaces_everywhere);
+            let begins = after_special && (place == 0 || !once) && !self.vocabulary.is_special(id);
+            let prefixed = begins && self.vocabulary.add_space_prefix;
             bytes.extend_from_slice(token.strip_prefix(b" ").filter(|_| prefixed).unwrap_or(&token));
             after_special = self.vocabulary.is_special(id);
         }

@@ -33,6 +33,8 @@ pub struct Pipeline {
     inner: tokenizers::Tokenizer,
     /// How its tokens are written.
     pub writing: Writing,
+    /// Whether a space goes before every text and not only before the first.
+    pub spaces_everywhere: bool,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -64,7 +66,19 @@ impl Pipeline {
         };
         inner.with_model(model);
         let writing = inner.get_decoder().map_or(Writing::Plain, writing);
-        Ok(Self { inner, writing })
+        let mut pipeline = Self { inner, writing, spaces_everywhere: false };
+        pipeline.spaces_everywhere = pipeline.begins_with_space(false)?;
+        Ok(pipeline)
+    }
+
+    /// Whether a space goes before a text that is the `first`, or one behind a special token.
+    ///
+    /// # Errors
+    /// `Error::Engine` with what the crate says.
+    pub fn begins_with_space(&self, first: bool) -> Result<bool> {
+        let mut ids = Vec::new();
+        self.encode("a", first, &mut ids, &|| true)?;
+        Ok(ids.first().and_then(|&id| self.inner.id_to_token(id)).is_some_and(|text| text.starts_with('▁')))
     }
 
     /// The bytes of an ordinary token's text.

@@ -1,6 +1,8 @@
-//! Finding special tokens in a text: the longest token first, wherever it stands, as llama.cpp does; in one pass over the text.
+//! Finding special tokens in a text: the longest token first, wherever it stands, as llama.cpp does; in one pass over the text
+//! and one over what was found.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
 use super::trie::Trie;
@@ -55,22 +57,33 @@ impl SpecialTokens {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Vec<Fragment>> {
         let bytes = text.as_bytes();
-        let mut found: Vec<(u32, usize, usize)> = Vec::new();
+        // the longest token at `start` that is shorter than `below`
+        let longest = |start: usize, below: usize| {
+            let here = self.trie.prefixes(&bytes[start..]).take_while(|&(length, _)| length < below);
+            here.filter(|&(_, place)| wanted(self.ids[place as usize]))
+                .last()
+                .map(|(length, place)| Reverse((place, start, start + length)))
+        };
+        let mut found = BinaryHeap::new();
         for start in 0..bytes.len() {
             if start % (1 << 16) == 0 && !go_on() {
                 return Err(Error::Cancelled);
             }
-            let here = self.trie.prefixes(&bytes[start..]);
-            found.extend(here.filter(|&(_, place)| wanted(self.ids[place as usize])).map(|(length, place)| (place, start, start + length)));
+            found.extend(longest(start, usize::MAX));
         }
-        found.sort_unstable();
         let mut free = BTreeMap::from([(0, bytes.len())]);
         let mut taken = Vec::new();
-        for (index, &(place, start, end)) in found.iter().enumerate() {
-            if index % (1 << 14) == 0 && !go_on() {
+        let mut tried = 0_usize;
+        while let Some(Reverse((place, start, end))) = found.pop() {
+            tried += 1;
+            if tried % (1 << 14) == 0 && !go_on() {
                 return Err(Error::Cancelled);
             }
-            let Some((&from, &to)) = free.range(..=start).next_back().filter(|&(_, &to)| end <= to) else { continue };
+            let Some((&from, &to)) = free.range(..=start).next_back().filter(|&(_, &to)| start < to) else { continue };
+            if end > to {
+                found.extend(longest(start, end - start));
+                continue;
+            }
             let id = self.ids[place as usize];
             let (mut left, mut right) = (start, end);
             if vocabulary.strips_left.contains(&id) {
