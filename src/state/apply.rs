@@ -83,6 +83,9 @@ impl State {
         if self.restored.waits_for(job) {
             return Some(self.take_over(outcome));
         }
+        if self.tokens.asked.waits_for(job) {
+            return self.tokenized(outcome);
+        }
         if self.bandwidth.waits_for(job) {
             self.measured(outcome);
         } else if self.found.waits_for(job) {

@@ -62,5 +62,8 @@ mod template;
 mod theme;
 mod tidy;
 mod tokenizer;
+mod tokenizer_folder;
+mod tokenizer_kinds;
+mod tokens_view;
 mod views;
 mod worker;
