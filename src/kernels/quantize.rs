@@ -3,8 +3,6 @@
 //! The rounding is [`quantizers`]'; what lies around it is here: which values a type can hold, how many rows are on their way at once, and
 //! a tensor's rows read as F32. Which tensor becomes what is `level`'s and the lab's to say.
 
-use half::slice::HalfFloatSliceExt as _;
-use half::{bf16, f16};
 use super::dot::simd::LANES;
 use super::pool::Pool;
 use super::stored::{self, Staging};
@@ -12,6 +10,8 @@ use super::{precision, quantizers};
 use crate::error::{Error, Result};
 use crate::file::{DType, ModelFile, TensorInfo};
 use crate::units::Bytes;
+use half::slice::HalfFloatSliceExt as _;
+use half::{bf16, f16};
 
 pub use quantizers::{quantize_all, quantize_on, supports};
 

@@ -137,23 +137,23 @@ macro_rules! for_each_simd {
                 use $crate::kernels::dot::simd::{Avx2, Avx512};
                 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
                 fn avx512 $(<$kind: $bound>)? (s: Avx512, $($argument: $type),*) {
-                    $body(s, $($argument),*);
+                    $body::<_ $(, $kind)?>(s, $($argument),*);
                 }
                 #[target_feature(enable = "avx2,fma,f16c")]
                 fn avx2 $(<$kind: $bound>)? (s: Avx2, $($argument: $type),*) {
-                    $body(s, $($argument),*);
+                    $body::<_ $(, $kind)?>(s, $($argument),*);
                 }
                 if let Some(s) = Avx512::found(processor) {
                     // SAFETY: the processor has what the function is compiled for.
-                    return unsafe { avx512(s, $($argument),*) };
+                    return unsafe { avx512 $(::<$kind>)? (s, $($argument),*) };
                 }
                 if let Some(s) = Avx2::found(processor) {
                     // SAFETY: as above.
-                    return unsafe { avx2(s, $($argument),*) };
+                    return unsafe { avx2 $(::<$kind>)? (s, $($argument),*) };
                 }
             }
             let _ = processor;
-            $body($crate::kernels::dot::simd::Portable, $($argument),*);
+            $body::<_ $(, $kind)?>($crate::kernels::dot::simd::Portable, $($argument),*);
         }
     };
 }
