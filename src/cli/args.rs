@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::window::Renderer;
 use crate::kernels::level::Level;
+use crate::lab::label::Label;
 use crate::memory::plan::KvDtype;
 
 /// Runs local AI models and lets you look inside them.
@@ -45,6 +46,8 @@ pub enum Command {
     Perplexity(Perplexity),
     /// Count right answers to held-out questions, at one level of quantization or many.
     Answers(Answers),
+    /// Write a model as another quantization: a GGUF file that llama.cpp loads.
+    Quantize(Quantize),
     /// Get the starter model into the models folder and print its path.
     Fetch(Fetch),
 }
@@ -339,6 +342,42 @@ impl ValueEnum for To {
             Self::All => Some(PossibleValue::new("all")),
             Self::Level(level) => level.to_possible_value(),
         }
+    }
+}
+
+/// `ponder quantize`
+#[derive(Debug, Args)]
+pub struct Quantize {
+    /// The file, and how to print. The best file you have: F32, F16 or BF16.
+    #[command(flatten)]
+    pub target: Target,
+    /// The file to write.
+    pub out: PathBuf,
+    /// The quantization, with llama.cpp's rules for which tensor gets what.
+    #[arg(long, value_enum, ignore_case = true, value_name = "LABEL")]
+    pub to: Label,
+    /// A type for the tensors whose names match, whatever the label says: `attn_v=q8_0`, `blk.0.*=f16`; may be given more than once, the
+    /// first that matches counts.
+    #[arg(long, value_name = "PATTERN=TYPE")]
+    pub keep: Vec<String>,
+    /// The label's type for every matrix, without exceptions.
+    #[arg(long)]
+    pub pure: bool,
+    /// Only say what would become of which tensor.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compute threads; all processors by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+impl ValueEnum for Label {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 

@@ -10,6 +10,7 @@ mod npy;
 mod perplexity;
 mod plan;
 mod prepare;
+mod quantize;
 mod run;
 mod tokenize;
 
@@ -48,6 +49,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Perplexity(args) => perplexity::run(args),
         Command::Answers(args) => answers::run(args),
+        Command::Quantize(args) => quantize::run(args),
         Command::Fetch(args) => fetch::run(args),
     };
     match result {

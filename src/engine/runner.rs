@@ -12,6 +12,7 @@ use super::timed::Timed;
 use super::weights::Weights;
 use crate::error::Result;
 use crate::inspect::Model;
+use crate::inspect::spec::ModelSpec;
 use crate::kernels::pool::Pool;
 use crate::memory::alloc::EngineScope;
 use crate::memory::ledger::Ledger;
@@ -51,7 +52,7 @@ impl Runner {
             Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool))),
         };
         let n_layers = spec.n_layers;
-        let decoder = Decoder::new(spec, weights);
+        let decoder = Decoder::new(spec, weights, choice.context);
         let cache = KvCache::new(choice.cache_dtype(), n_layers, decoder.heads(), choice.context, ledger);
         Ok(Self { decoder, engine, cache, tokens: Vec::new(), logits: Vec::new() })
     }
@@ -77,7 +78,13 @@ impl Runner {
     /// Size of the vocabulary: the width of the logits.
     #[must_use]
     pub const fn n_vocab(&self) -> usize {
-        self.decoder.spec().n_vocab
+        self.decoder.spec().n_logits
+    }
+
+    /// What the file says of the model.
+    #[must_use]
+    pub const fn spec(&self) -> &ModelSpec {
+        self.decoder.spec()
     }
 
     /// The cache, for its sizes.

@@ -242,3 +242,36 @@ fn templates_reach_nothing_outside() {
         fault(source);
     }
 }
+
+/// Cases that `tests/oracle/templates_against_jinja.py` has written, where `PONDER_TEMPLATE_CASES` names them.
+#[test]
+fn templates_of_the_oracle_render_as_in_python() {
+    let Ok(path) = std::env::var("PONDER_TEMPLATE_CASES") else { return };
+    let cases: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let now: jiff::Zoned = "2024-12-31T23:59:58[UTC]".parse().unwrap();
+    let mut wrong = Vec::new();
+    for case in cases.as_array().unwrap() {
+        let options = RenderOptions {
+            add_generation_prompt: case["variables"]["add_generation_prompt"] == true,
+            enable_thinking: case["variables"]["enable_thinking"].as_bool(),
+            now: Some(now.clone()),
+            tools: case["tools"].as_str().map(str::to_owned),
+        };
+        let rendered = ChatTemplate::new(case["source"].as_str().unwrap(), "<s>", "</s>")
+            .and_then(|template| template.render_json(case["messages"].as_str().unwrap(), &options));
+        let refused = case["error"].as_str().is_some_and(|error| error.starts_with("TemplateError"));
+        match (&rendered, case["expected"].as_str()) {
+            (Ok(prompt), Some(expected)) if prompt == expected => {}
+            (Ok(prompt), Some(expected)) => {
+                let at = prompt.bytes().zip(expected.bytes()).take_while(|(a, b)| a == b).count();
+                let around =
+                    |text: &str| String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(40)..text.len().min(at + 60)]).into_owned();
+                wrong.push(format!("{}: {:?} and not {:?}", case["name"], around(prompt), around(expected)));
+            }
+            (Err(error), Some(_)) => wrong.push(format!("{}: {error}", case["name"])),
+            (Ok(_), None) if refused => wrong.push(format!("{}: should be refused: {}", case["name"], case["error"])),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.as_array().unwrap().len(), wrong.join("\n"));
+}
