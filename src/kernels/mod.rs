@@ -8,6 +8,7 @@
 
 pub mod attention;
 pub mod bandwidth;
+pub mod courtesy;
 pub mod dequantize;
 pub mod dot;
 pub mod elementwise;
@@ -19,6 +20,7 @@ pub mod pool;
 pub mod precision;
 pub mod processor;
 pub mod quantize;
+pub mod statistics;
 mod stored;
 pub mod weight;
 

@@ -41,6 +41,7 @@ mod pocket_world;
 mod pool;
 mod prompt;
 mod quantize;
+mod safetensors;
 mod sampler;
 mod scan;
 mod speed;
