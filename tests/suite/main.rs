@@ -45,6 +45,7 @@ mod pool;
 mod prompt;
 mod quantize;
 mod quantizers;
+mod safetensors;
 mod sampler;
 mod scan;
 mod speed;

@@ -11,6 +11,7 @@ pub mod gguf_writer;
 pub mod loaded;
 pub mod oracle;
 pub mod pocket;
+pub mod safetensors_writer;
 pub mod scene;
 pub mod server;
 pub mod stage;
