@@ -4,6 +4,7 @@
 //! exhaust a stack. Left out: tokens, and keeping typed text apart from structure (`prompt`).
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minijinja::value::Value;
 use minijinja::{ErrorKind, context};
@@ -186,7 +187,10 @@ impl ChatTemplate {
             None => values,
         };
         let mut out = Bounded(Vec::new());
-        template.render_captured_to(values, &mut out).map_err(|error| said(&error))?;
+        let rendered = catch_unwind(AssertUnwindSafe(|| template.render_captured_to(values, &mut out).map(drop)));
+        rendered
+            .unwrap_or_else(|_panic| Err(minijinja::Error::new(ErrorKind::InvalidOperation, "makes the template engine fail")))
+            .map_err(|error| said(&error))?;
         String::from_utf8(out.0).map_err(|_not_utf8| Error::Internal("a chat template wrote half a character".into()))
     }
 }

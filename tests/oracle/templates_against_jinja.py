@@ -45,6 +45,8 @@ def environment():
         return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     env.filters["tojson"] = tojson
+    # jinja2 would escape as HTML whatever is added to a text marked safe, which no model was trained on
+    env.filters["safe"] = str
     env.globals["raise_exception"] = raise_exception
     env.globals["strftime_now"] = lambda format: NOW.strftime(format)
     return env

@@ -243,6 +243,42 @@ fn templates_reach_nothing_outside() {
     }
 }
 
+#[test]
+fn what_is_reversed_may_be_empty() {
+    let source = "{{ messages[4:][::-1] }}{{ 'abc'[::-1] }}{{ ''[::-1] }}{% for m in messages[::-1] %}{{ m.role[0] }}{% endfor %}{{ messages[::-1][0].role }}";
+    assert_eq!(render(source), "[]cbauaususer");
+}
+
+#[test]
+fn a_variable_may_be_called_as_a_statement_is() {
+    let source = "{% set call = {'do': [1, 2]} %}{{ call['do'][1] }}{% set filter = call.do %}{{ filter[0] }}{{ call.do | string }}";
+    assert_eq!(render(source), "21[1, 2]");
+}
+
+#[test]
+fn a_template_for_tools_alone_renders_without_any() {
+    let source = "{% for tool in tools %}{{ tool.function.name }} {% endfor %}{{ tools | length }}{{ messages | length }}";
+    assert_eq!(render(source), "04");
+    let options = RenderOptions {
+        tools: Some(r#"[{"type": "function", "function": {"name": "weather", "b": 1, "a": 2}}]"#.into()),
+        ..RenderOptions::answer()
+    };
+    let render = |source: &str| ChatTemplate::new(source, "", "").unwrap().render(&conversation(), &options).unwrap();
+    assert_eq!(render(source), "weather 14");
+    assert_eq!(render("{{ tools | tojson }}"), r#"[{"type": "function", "function": {"name": "weather", "b": 1, "a": 2}}]"#);
+    assert_eq!(render("{{ tools[0].function | tojson(indent=2) }}"), "{\n  \"name\": \"weather\",\n  \"b\": 1,\n  \"a\": 2\n}");
+}
+
+#[test]
+fn messages_may_hold_what_a_template_knows_of() {
+    let messages = r#"[{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "now", "arguments": {"z": 1, "a": [true, null]}}}]},
+        {"role": "tool", "content": "noon"}]"#;
+    let source = "{% for m in messages %}{{ m.role }}{% for c in m.tool_calls or [] %} {{ c.function.name }}({{ c.function.arguments | tojson }}){% endfor %};{% endfor %}";
+    let rendered = ChatTemplate::new(source, "", "").unwrap().render_json(messages, &RenderOptions::default()).unwrap();
+    assert_eq!(rendered, r#"assistant now({"z": 1, "a": [true, null]});tool;"#);
+    assert!(ChatTemplate::new(source, "", "").unwrap().render_json("{", &RenderOptions::default()).is_err());
+}
+
 /// Cases that `tests/oracle/templates_against_jinja.py` has written, where `PONDER_TEMPLATE_CASES` names them.
 #[test]
 fn templates_of_the_oracle_render_as_in_python() {

@@ -68,7 +68,7 @@ fn parts(path: &Path, pipeline: &Pipeline, config: &Config) -> Result<Parts> {
         id_of("eos", named("eos_token").or_else(|| config.ends.first().copied())),
         id_of("unknown", named("unk_token")),
         id_of("padding", named("pad_token")),
-        id_of("seperator", behind.last().copied().or_else(|| named("sep_token"))),
+        id_of("seperator", behind.last().copied()),
     ];
     Ok(Parts {
         model: MODEL.into(),

@@ -133,8 +133,7 @@ impl Tokenizer {
     pub fn with_ends(&self, ids: Vec<u32>) -> Vec<u32> {
         let mut ids = self.with_bos(ids);
         let end = match self.algorithm {
-            Algorithm::WordPiece(_) => self.vocabulary.sep,
-            Algorithm::Pipeline(_) => self.vocabulary.sep.filter(|_| self.vocabulary.add_eos),
+            Algorithm::WordPiece(_) | Algorithm::Pipeline(_) => self.vocabulary.sep,
             _ => self.vocabulary.eos.filter(|_| self.vocabulary.add_eos),
         };
         ids.extend(end.filter(|end| ids.last() != Some(end)));

@@ -52,6 +52,8 @@ impl TokenStrip {
             self.shown = cut.iter().map(|token| token.id).collect();
             self.rows = rows(cut);
             self.flow = Flow::default();
+            // the panel around it takes its height in the next frame
+            ui.ctx().request_repaint();
         }
         ui.spacing_mut().item_spacing = egui::vec2(1.0, 2.0);
         self.flow.begin(ui.available_width(), self.rows.len());
