@@ -3,6 +3,8 @@
 mod answers;
 pub mod args;
 mod bench;
+mod compare;
+mod distortion;
 mod fetch;
 pub mod inspect;
 mod logits;
@@ -51,6 +53,8 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Perplexity(args) => perplexity::run(args),
         Command::Answers(args) => answers::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Distortion(args) => distortion::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Fetch(args) => fetch::run(args),
     };
     match result {

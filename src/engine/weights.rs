@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::file::TensorInfo;
+use crate::file::{DType, TensorInfo};
 use crate::inspect::Model;
 use crate::inspect::spec::{ModelSpec, RopeFactors};
-use crate::kernels::level::Level;
 use crate::kernels::pool::Pool;
 use crate::kernels::weight::{Vector, Weight};
 use crate::memory::ledger::Ledger;
@@ -76,11 +75,14 @@ pub struct Weights {
     pub rope_factors: [Option<Vector>; 2],
 }
 
+/// What a matrix becomes.
+pub type Types<'a> = &'a dyn Fn(&TensorInfo) -> DType;
+
 /// Reads tensors by name and tells how many bytes came.
 struct Reader<'a> {
     model: &'a Model,
     spec: &'a ModelSpec,
-    recode: Option<Level>,
+    types: Types<'a>,
     pool: &'a Pool,
     ledger: &'a Ledger,
     progress: &'a mut dyn FnMut(Bytes) -> bool,
@@ -105,7 +107,7 @@ impl Reader<'_> {
 
     fn weight(&mut self, name: &str) -> Result<Weight> {
         let info = self.required(name)?;
-        let dtype = self.recode.map_or(info.dtype, |level| level.of(&info));
+        let dtype = (self.types)(&info);
         Weight::read(&self.model.file, &info, dtype, self.pool, self.ledger, self.progress)
     }
 
@@ -146,20 +148,14 @@ impl Reader<'_> {
 }
 
 impl Weights {
-    /// Reads every tensor that the decoder uses, and quantizes the matrices anew if `recode` says so. `progress` is told how many bytes
+    /// Reads every tensor that the decoder uses, and quantizes the matrices anew that `types` says become another type. `progress` is told how many bytes
     /// came and answers whether to go on.
     ///
     /// # Errors
     /// A tensor that is missing, cannot be read, has no kernel or cannot be quantized; [`Error::Cancelled`].
-    pub fn read(
-        model: &Model,
-        recode: Option<Level>,
-        pool: &Pool,
-        ledger: &Ledger,
-        progress: &mut dyn FnMut(Bytes) -> bool,
-    ) -> Result<Self> {
+    pub fn read(model: &Model, types: Types<'_>, pool: &Pool, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
         let spec = model.spec.as_ref().map_err(Clone::clone)?;
-        let mut reader = Reader { model, spec, recode, pool, ledger, progress };
+        let mut reader = Reader { model, spec, types, pool, ledger, progress };
         let output_norm = reader.required("output_norm.weight")?;
         Ok(Self {
             embedding: reader.weight("token_embd.weight")?,

@@ -130,14 +130,21 @@ fn widen(dtype: DType, stored: &[u8], out: &mut [f32]) {
     }
 }
 
-/// Blocks of a type to F32, in parallel.
+/// Rows of blocks to F32, in parallel: `cols` values each, as many as `out` has.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a type that cannot be expanded.
 ///
 /// # Panics
-/// Where the lengths do not belong together, or there is no kernel for the type.
-pub fn expand_all(pool: &Pool, dtype: DType, cols: usize, blocks: &[u8], out: &mut [f32]) {
-    let row_bytes = blocks.len() / (out.len() / cols).max(1);
+/// Where the lengths do not belong together.
+pub fn expand_all(pool: &Pool, dtype: DType, cols: usize, blocks: &[u8], out: &mut [f32]) -> Result<()> {
+    if precision::of_matrix(dtype).is_none() {
+        return Err(Error::unsupported(dtype.name(), "it cannot be expanded yet"));
+    }
+    let row_bytes = blocks.len() / (out.len() / cols.max(1)).max(1);
     let mut staging = Staging::default();
     staging.bytes_mut(blocks.len()).copy_from_slice(blocks);
     let stored = staging.bytes(blocks.len());
-    pool.chunks(out, cols, |row, values| stored::widen(dtype, &stored[row * row_bytes..][..row_bytes], values));
+    pool.chunks(out, cols, |row, values| widen(dtype, &stored[row * row_bytes..][..row_bytes], values));
+    Ok(())
 }
