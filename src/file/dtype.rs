@@ -1,6 +1,6 @@
 //! Element types of stored tensors: their names and how many bytes a block of weights takes.
 //!
-//! The numbers are ggml's (`ggml.h`, `ggml-common.h`). Whether Ponder can compute with a type is not known here: that is the kernels'
+//! The numbers are ggml's (`ggml.h`, `ggml-common.h`); what only safetensors files have comes after them. Whether Ponder can compute with a type is not known here: that is the kernels'
 //! table. A type that is not in the table is still listed, by its number.
 
 use std::borrow::Cow;
@@ -44,7 +44,17 @@ pub enum DType {
     NVFP4,
     Q1_0,
     Q2_0,
-    /// A ggml type number without an entry in the table.
+    U8,
+    U16,
+    U32,
+    U64,
+    Bool,
+    F8E4M3,
+    F8E5M2,
+    F8E8M0,
+    F4,
+    C64,
+    /// A ggml type number without an entry in the table; the largest number for a type that has another format's name.
     Unknown(u32),
 }
 
@@ -92,11 +102,38 @@ impl DType {
         }
     }
 
+    /// The type with this name in a safetensors file.
+    #[must_use]
+    pub fn from_safetensors(name: &str) -> Option<Self> {
+        Some(match name {
+            "F64" => Self::F64,
+            "F32" => Self::F32,
+            "F16" => Self::F16,
+            "BF16" => Self::BF16,
+            "I64" => Self::I64,
+            "I32" => Self::I32,
+            "I16" => Self::I16,
+            "I8" => Self::I8,
+            "U64" => Self::U64,
+            "U32" => Self::U32,
+            "U16" => Self::U16,
+            "U8" => Self::U8,
+            "BOOL" => Self::Bool,
+            "F8_E4M3" => Self::F8E4M3,
+            "F8_E5M2" => Self::F8E5M2,
+            "F8_E8M0" => Self::F8E8M0,
+            "F4" => Self::F4,
+            "C64" => Self::C64,
+            _ => return None,
+        })
+    }
+
     /// The name as llama.cpp writes it, upper case: `Q4_1`, `Q6_K`, `F32`; `unknown type 255`.
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
         match (self.facts(), self) {
             (Some((name, ..)), _) => Cow::Borrowed(name),
+            (None, Self::Unknown(u32::MAX)) => Cow::Borrowed("unknown type"),
             (None, Self::Unknown(id)) => match withdrawn(id) {
                 Some(name) => Cow::Owned(format!("type {id} ({name}, withdrawn)")),
                 None => Cow::Owned(format!("unknown type {id}")),
@@ -177,6 +214,16 @@ impl DType {
             Self::NVFP4 => ("NVFP4", 64, 36),
             Self::Q1_0 => ("Q1_0", 128, 18),
             Self::Q2_0 => ("Q2_0", 64, 18),
+            Self::U8 => ("U8", 1, 1),
+            Self::U16 => ("U16", 1, 2),
+            Self::U32 => ("U32", 1, 4),
+            Self::U64 => ("U64", 1, 8),
+            Self::Bool => ("BOOL", 1, 1),
+            Self::F8E4M3 => ("F8_E4M3", 1, 1),
+            Self::F8E5M2 => ("F8_E5M2", 1, 1),
+            Self::F8E8M0 => ("F8_E8M0", 1, 1),
+            Self::F4 => ("F4", 2, 1),
+            Self::C64 => ("C64", 1, 8),
             Self::Unknown(_) => return None,
         })
     }

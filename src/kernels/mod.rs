@@ -8,6 +8,7 @@
 
 pub mod attention;
 pub mod bandwidth;
+pub mod dequantize;
 pub mod dot;
 pub mod elementwise;
 pub mod exp;
@@ -18,6 +19,7 @@ pub mod pool;
 pub mod precision;
 pub mod processor;
 pub mod quantize;
+pub mod quantizers;
 mod stored;
 pub mod weight;
 

@@ -1,16 +1,24 @@
-//! Rounding rows of F32 to blocks: what makes another quantization of a model while it is loaded.
+//! Rows of F32 to blocks and back: what makes another quantization of a model, in memory or in a file.
 //!
-//! The block arithmetic is candle's, which follows ggml's reference. Which tensor becomes what is `level`'s to say.
+//! The rounding is [`quantizers`]'; what lies around it is here: which values a type can hold, how many rows are on their way at once, and
+//! a tensor's rows read as F32. Which tensor becomes what is `level`'s and the lab's to say.
+#![expect(unsafe_code, reason = "blocks are written as their bytes")]
 
 use candle_core::quantized::GgmlType;
 use candle_core::quantized::k_quants::{
-    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0, QK_K,
+    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
 };
 use half::{bf16, f16};
 
 use super::dot::simd::LANES;
-use crate::file::{DType, TensorInfo};
+use super::pool::Pool;
+use super::stored::{self, Staging};
+use super::{precision, quantizers};
+use crate::error::{Error, Result};
+use crate::file::{DType, ModelFile, TensorInfo};
 use crate::units::Bytes;
+
+pub use quantizers::{quantize_all, quantize_on, supports};
 
 /// Values that are widened at a time, on their way from one type to another: 1 MiB of F32.
 const VALUES: usize = 1 << 18;
@@ -22,32 +30,39 @@ const NOTHING: f32 = 1e-12;
 /// The largest number in half precision.
 const LARGEST: f32 = 65_504.0;
 
-/// A type that values can be rounded to.
-pub(super) trait Quantize: GgmlType {
+/// Blocks that values can be rounded to.
+///
+/// # Safety
+/// They must be plain data without padding, of the size that ggml's block of the type has.
+pub(super) unsafe trait Quantize: GgmlType {
+    /// The type.
+    const STORED: DType;
+
     /// Rounds whole blocks.
     fn quantize(values: &[f32], blocks: &mut [Self]) {
-        Self::from_float(values, blocks);
+        // SAFETY: the trait's; any bytes are blocks, and a byte lies anywhere.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) };
+        quantizers::quantize(Self::STORED, values, bytes);
     }
 }
 
-macro_rules! by_reference {
-    ($($block:ty),*) => {$(impl Quantize for $block {})*};
-}
-by_reference!(f32, f16, bf16, BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0);
-
-/// candle's plain quantizers of K types are those that llama.cpp has given up. Its search that weighs each value's importance, given the
-/// same importance for all, is the one that llama.cpp has, and errs less.
-macro_rules! by_search {
-    ($($block:ty),*) => {$(impl Quantize for $block {
-        fn quantize(values: &[f32], blocks: &mut [Self]) {
-            Self::from_float_imatrix(values, blocks, &[1.0; QK_K], QK_K);
+macro_rules! quantize {
+    ($($block:ty => $dtype:ident),* $(,)?) => {$(
+        // SAFETY: floats, and repr(C) structs of f16 and integers in the order of ggml's block, whose sizes `stored` looks at.
+        unsafe impl Quantize for $block {
+            const STORED: DType = DType::$dtype;
         }
-    })*};
+    )*};
 }
-by_search!(BlockQ2K, BlockQ3K, BlockQ4K, BlockQ5K, BlockQ6K);
+quantize! {
+    f32 => F32, f16 => F16, bf16 => BF16,
+    BlockQ4_0 => Q4_0, BlockQ4_1 => Q4_1, BlockQ5_0 => Q5_0, BlockQ5_1 => Q5_1, BlockQ8_0 => Q8_0,
+    BlockQ2K => Q2K, BlockQ3K => Q3K, BlockQ4K => Q4K, BlockQ5K => Q5K, BlockQ6K => Q6K,
+}
 
 /// How many rows are on their way at once.
-pub(super) fn rows_at_a_time(cols: usize) -> usize {
+#[must_use]
+pub fn rows_at_a_time(cols: usize) -> usize {
     (VALUES / cols.max(1) / LANES * LANES).max(LANES)
 }
 
@@ -65,7 +80,7 @@ pub fn staging_bytes(tensor: &TensorInfo) -> Bytes {
 ///
 /// # Errors
 /// What is wrong with them.
-pub(super) fn prepare(values: &mut [f32], dtype: DType) -> Result<(), String> {
+pub fn prepare(values: &mut [f32], dtype: DType) -> Result<(), String> {
     if values.iter().any(|x| !x.is_finite()) {
         return Err("some of its weights are not numbers: it is damaged and cannot be quantized".into());
     }
@@ -75,8 +90,70 @@ pub(super) fn prepare(values: &mut [f32], dtype: DType) -> Result<(), String> {
     if values.iter().any(|x| x.abs() > LARGEST) {
         return Err(format!("some of its weights are larger than {LARGEST}, which {} cannot hold; BF16 or F32 can", dtype.name()));
     }
-    if matches!(dtype, DType::Q2K | DType::Q3K | DType::Q4K | DType::Q5K | DType::Q6K) {
+    if matches!(dtype, DType::Q2K | DType::Q3K | DType::Q4K | DType::Q5K | DType::Q6K | DType::IQ4NL | DType::IQ4XS) {
         values.iter_mut().filter(|x| x.abs() < NOTHING).for_each(|x| *x = 0.0);
     }
     Ok(())
+}
+
+/// A tensor's rows as F32, a few at a time.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    file: &'a ModelFile,
+    tensor: &'a TensorInfo,
+    staging: Staging,
+    row_bytes: usize,
+    cols: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of a tensor.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a type that cannot be made F32; [`Error::Format`] for data that is not there.
+    pub fn new(file: &'a ModelFile, tensor: &'a TensorInfo) -> Result<Self> {
+        if let Some(problem) = &tensor.problem {
+            return Err(Error::format(&file.path, format!("tensor `{}`", tensor.name), "readable data", problem.clone()));
+        }
+        if precision::of_matrix(tensor.dtype).is_none() {
+            let why = format!("{} cannot be expanded yet", tensor.dtype.name());
+            return Err(Error::unsupported(format!("tensor `{}`", tensor.name), why));
+        }
+        let row_bytes = tensor.dtype.byte_len(tensor.row_len(), 1).and_then(|bytes| usize::try_from(bytes).ok());
+        let (Some(row_bytes), Ok(cols)) = (row_bytes, usize::try_from(tensor.row_len())) else {
+            return Err(Error::unsupported(format!("tensor `{}`", tensor.name), "its rows are no whole blocks"));
+        };
+        Ok(Self { file, tensor, staging: Staging::default(), row_bytes, cols })
+    }
+
+    /// How many values a row has.
+    #[must_use]
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Fills `out` with `n` rows from `first` on.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for data that is not there any more.
+    pub fn read(&mut self, pool: &Pool, first: usize, n: usize, out: &mut Vec<f32>) -> Result<()> {
+        let (row_bytes, cols) = (self.row_bytes, self.cols);
+        self.file.read_into(self.tensor, (first * row_bytes) as u64, self.staging.bytes_mut(n * row_bytes))?;
+        let stored = self.staging.bytes(n * row_bytes);
+        out.resize(n * cols, 0.0);
+        pool.chunks(out, cols, |row, values| stored::widen(self.tensor.dtype, &stored[row * row_bytes..][..row_bytes], values));
+        Ok(())
+    }
+}
+
+/// Blocks of a type to F32, in parallel.
+///
+/// # Panics
+/// Where the lengths do not belong together, or there is no kernel for the type.
+pub fn expand_all(pool: &Pool, dtype: DType, cols: usize, blocks: &[u8], out: &mut [f32]) {
+    let row_bytes = blocks.len() / (out.len() / cols).max(1);
+    let mut staging = Staging::default();
+    staging.bytes_mut(blocks.len()).copy_from_slice(blocks);
+    let stored = staging.bytes(blocks.len());
+    pool.chunks(out, cols, |row, values| stored::widen(dtype, &stored[row * row_bytes..][..row_bytes], values));
 }

@@ -22,6 +22,9 @@ pub const CORNER: u8 = 6;
 /// The width of the rail at the left.
 pub const RAIL: f32 = 48.0;
 
+/// What a texture is multiplied with to be drawn in its own colours.
+pub const AS_IT_IS: Color32 = Color32::WHITE;
+
 /// The colours of one theme.
 #[derive(Debug, Clone, Copy)]
 pub struct Palette {
