@@ -117,7 +117,7 @@ impl Table {
         for (column, place) in places(rect) {
             let is_name = column.width == 0.0;
             let on = self.by == column.by;
-            let response = ui.interact(place, ui.id().with(("sort pairs", column.name)), Sense::click());
+            let response = ui.interact(place, ui.scope_id().with(("sort pairs", column.name)), Sense::click());
             let name = format!("Sort by {}", column.name.to_lowercase());
             response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, true, on, &name));
             let palette = theme::palette(ui);

@@ -5,8 +5,8 @@ use egui::{Color32, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetI
 use super::facts::meaning;
 use super::formula::{binary, formula};
 use super::{copyable, section};
-use crate::message::browse::Block;
-use crate::state::{Slot, State};
+use crate::message::browse::{Block, Subject};
+use crate::state::State;
 use crate::units::{digits, grouped, real};
 use crate::view::{icons, theme, widgets};
 
@@ -15,19 +15,22 @@ const CELL: f32 = 18.0;
 /// The room that offsets have before a row of bytes.
 const OFFSET: f32 = 30.0;
 
-pub(super) fn ui(ui: &mut Ui, state: &State) {
+pub(super) fn ui(ui: &mut Ui, state: &State, subject: &Subject) {
     section(ui, "Block");
     let none = |ui: &mut Ui| {
         widgets::note(ui, "Click a value in the picture to see its block.");
     };
-    widgets::slot(ui, &state.browsing.block, none, |ui, ()| drop(widgets::note(ui, "Reading the block")), |ui, block| of(ui, block));
+    widgets::slot(ui, &state.browsing.block, none, |ui, ()| drop(widgets::note(ui, "Reading the block")), |ui, block| of(ui, block, subject));
 }
 
-/// See [`Slot`]: the block that is here.
-fn of(ui: &mut Ui, block: &Block) {
+/// The block that is here.
+fn of(ui: &mut Ui, block: &Block, subject: &Subject) {
     let parts = &block.parts;
     let value = parts.values.get(block.index).copied().unwrap_or(f32::NAN);
-    let [row, col] = block.at.map(|n| grouped(n as u64));
+    // Rows may be drawn in another order than their own.
+    let drawn = block.at[0];
+    let row = subject.rows.as_ref().and_then(|rows| rows.get(drawn)).map_or(drawn, |&row| row as usize);
+    let [row, col] = [row, block.first + block.index].map(|n| grouped(n as u64));
     ui.horizontal(|ui| {
         ui.set_min_height(theme::ROW);
         widgets::small(ui, format!("row {row}, column {col}"));

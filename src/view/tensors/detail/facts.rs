@@ -2,7 +2,7 @@
 
 use egui::{RichText, Ui};
 
-use super::{copyable, fact, section};
+use super::{fact, section};
 use crate::file::{DType, TensorInfo, text};
 use crate::inspect::Model;
 use crate::inspect::browse::words;

@@ -55,7 +55,7 @@ fn code_line(parts: &BlockParts, index: usize, code: i32) -> Line {
         let entry = parts.entries.get(index / parts.entry_len);
         let text = entry.map_or_else(|| "an entry of the codebook".to_owned(), |entry| format!("entry {entry} of the codebook"));
         let place = index % parts.entry_len;
-        return Line { word: "Code", text, result: Some(format!("its weight {place} is {}", real(f64::from(code)))) };
+        return Line { word: "Code", text, result: Some(format!("its weight {place} is {}", code.to_string().replace('-', "−"))) };
     }
     let text = match usize::from(parts.bits) {
         0 => return Line { word: "Code", text: code.to_string(), result: None },
@@ -101,7 +101,7 @@ fn shifted(levels: &[f32], code: i32, level: f32) -> String {
     let counts = levels.windows(2).all(|pair| pair[1] - pair[0] == 1.0);
     match levels.first() {
         _ if is_same => parenthesized(code),
-        Some(&lowest) if counts => format!("({code} − {})", real((-lowest).into())),
+        Some(&lowest) if counts => format!("({code} − {})", -lowest),
         _ => signed(level),
     }
 }
@@ -111,5 +111,5 @@ fn parenthesized(code: i32) -> String {
 }
 
 fn signed(level: f32) -> String {
-    if level < 0.0 { format!("({})", real(level.into())) } else { real(level.into()) }
+    if level < 0.0 { format!("(−{})", -level) } else { level.to_string() }
 }

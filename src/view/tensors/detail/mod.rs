@@ -67,7 +67,7 @@ impl Detail {
             statistics::ui(ui, state, &subject.what);
             self.histogram.ui(ui, state);
             if matches!(subject.what, What::Values { .. }) {
-                block::ui(ui, state);
+                block::ui(ui, state, subject);
             }
             self.wish = self.outliers.ui(ui, state).or(self.wish);
             ui.add_space(theme::GRID * 2.0);

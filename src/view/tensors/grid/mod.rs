@@ -240,7 +240,7 @@ impl<'a> Scale<'a> {
 
 /// Draws a tensor's part of a cell; whether it was clicked.
 fn cell(ui: &Ui, place: Rect, lead: &str, tensor: usize, scale: &Scale<'_>) -> bool {
-    let response = ui.interact(place, ui.id().with(("cell", tensor)), Sense::click());
+    let response = ui.interact(place, ui.scope_id().with(("cell", tensor)), Sense::click());
     let info = &scale.model.file.tensors[tensor];
     let told = scale.told(tensor);
     let name = text::shown(&info.name, 120);
