@@ -31,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// What a file is: format, tensors, metadata, and whether it runs here.
     Inspect(Inspect),
+    /// What all values of a tensor are, taken together.
+    Stats(Stats),
     /// What loading a model would cost in memory.
     Plan(Plan),
     /// Answer a prompt.
@@ -116,6 +118,24 @@ pub struct Inspect {
     /// The file, and how to print.
     #[command(flatten)]
     pub target: Target,
+}
+
+/// `ponder stats`
+#[derive(Debug, Args)]
+pub struct Stats {
+    /// A model file, any of its shards, its folder, or one of the words `pocket` and `starter`.
+    pub file: PathBuf,
+    /// The tensor's name.
+    pub tensor: String,
+    /// Print exactly one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the tensor's values as F32 to this .npy file.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Compute threads; all processors by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
 }
 
 /// `ponder plan`

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::args::Logits as Args;
-use super::npy::NpyWriter;
 use super::{go_on, number, prepare, show};
 use crate::engine::decoder::Want;
 use crate::engine::runner::Runner;
 use crate::error::{Error, Result};
+use crate::inspect::npy::NpyWriter;
 use crate::memory::plan::KvDtype;
 
 pub fn run(args: &Args) -> Result<()> {
@@ -20,7 +20,7 @@ pub fn run(args: &Args) -> Result<()> {
     let first_kept = n - kept;
 
     let width = runner.n_vocab();
-    let mut out = args.out.as_deref().map(|path| NpyWriter::create(path, kept, width)).transpose()?;
+    let mut out = args.out.as_deref().map(|path| NpyWriter::create(path, &[kept as u64, width as u64])).transpose()?;
     let mut positions: Vec<Value> = Vec::new();
     score(runner, &args.tokens, first_kept, args.step, &mut |position, logits| {
         if let Some(out) = &mut out {

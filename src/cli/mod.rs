@@ -6,11 +6,11 @@ mod bench;
 mod fetch;
 pub mod inspect;
 mod logits;
-mod npy;
 mod perplexity;
 mod plan;
 mod prepare;
 mod run;
+mod stats;
 mod tokenize;
 
 use std::io::Write as _;
@@ -41,6 +41,7 @@ pub fn run(command: &Command) -> ExitCode {
     });
     let result = match command {
         Command::Inspect(args) => inspect::run(args),
+        Command::Stats(args) => stats::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Tokenize(args) => tokenize::run(args),

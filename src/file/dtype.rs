@@ -54,8 +54,10 @@ pub enum DType {
     F8E8M0,
     F4,
     C64,
-    /// A ggml type number without an entry in the table; the largest number for a type that has another format's name.
+    /// A ggml type number without an entry in the table.
     Unknown(u32),
+    /// A type that another format has a name for and this table doesn't.
+    Other,
 }
 
 impl DType {
@@ -133,7 +135,6 @@ impl DType {
     pub fn name(self) -> Cow<'static, str> {
         match (self.facts(), self) {
             (Some((name, ..)), _) => Cow::Borrowed(name),
-            (None, Self::Unknown(u32::MAX)) => Cow::Borrowed("unknown type"),
             (None, Self::Unknown(id)) => match withdrawn(id) {
                 Some(name) => Cow::Owned(format!("type {id} ({name}, withdrawn)")),
                 None => Cow::Owned(format!("unknown type {id}")),
@@ -224,7 +225,7 @@ impl DType {
             Self::F8E8M0 => ("F8_E8M0", 1, 1),
             Self::F4 => ("F4", 2, 1),
             Self::C64 => ("C64", 1, 8),
-            Self::Unknown(_) => return None,
+            Self::Unknown(_) | Self::Other => return None,
         })
     }
 }

@@ -11,13 +11,13 @@ use crate::units::{Bytes, grouped};
 /// How much of the file the answer is drawn from.
 pub(crate) const HEAD: usize = 4096;
 
-/// The error for a file that doesn't begin as a GGUF file does.
+/// The error for a file that begins as no format that is read does.
 pub(crate) fn refusal(source: &Source, head: &[u8]) -> Error {
     let path = &source.path;
-    if let Some(weights) = weights(path, head, source.len) {
+    if let Some(weights) = weights(path, head) {
         return Error::unsupported(
             path.display().to_string(),
-            format!("this is {weights}; Ponder opens GGUF files so far: look for the model's GGUF version"),
+            format!("this is {weights}; Ponder opens GGUF and safetensors files so far: look for the model in one of these"),
         );
     }
     let found = if head.is_empty() {
@@ -41,17 +41,28 @@ pub(crate) fn refusal(source: &Source, head: &[u8]) -> Error {
     } else {
         format!("bytes that no format known to Ponder begins with: {}", hex(head))
     };
-    Error::format(path, "byte 0", "a model in the GGUF format", found)
+    Error::format(path, "byte 0", "a model in the GGUF or safetensors format", found)
 }
 
-/// What in a file's name contradicts a content that was read as GGUF.
-pub(crate) fn name_notice(path: &Path) -> Option<String> {
+/// The error for a file that is named as safetensors files are and is clearly something else; `None` where it may be a broken one.
+pub(crate) fn something_else(source: &Source, head: &[u8]) -> Option<Error> {
+    let clear = head.is_empty()
+        || weights(&source.path, head).is_some()
+        || lfs_pointer(head).is_some()
+        || known(head).is_some()
+        || head.starts_with(b"GGUF")
+        || head.iter().all(|&b| b == 0);
+    clear.then(|| refusal(source, head))
+}
+
+/// What in a file's name contradicts a content that was read as the format `name`, whose files end so.
+pub(crate) fn name_notice(path: &Path, name: &str, ending: &str) -> Option<String> {
     if unfinished_name(path) {
         return Some("by its name, the download of this file isn't finished".to_owned());
     }
     let extension = path.extension().unwrap_or_default();
-    (!extension.eq_ignore_ascii_case("gguf"))
-        .then(|| format!("this is a GGUF file, though its name doesn't end in .gguf but in `{}`", extension.to_string_lossy()))
+    (!extension.eq_ignore_ascii_case(ending))
+        .then(|| format!("this is a {name} file, though its name doesn't end in .{ending} but in `{}`", extension.to_string_lossy()))
 }
 
 /// Whether a name is one that programs give to what they are still downloading.
@@ -64,14 +75,9 @@ fn unfinished_name(path: &Path) -> bool {
 }
 
 /// Weights, or a model, of a format that Ponder doesn't open yet.
-fn weights(path: &Path, head: &[u8], len: u64) -> Option<&'static str> {
+fn weights(path: &Path, head: &[u8]) -> Option<&'static str> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
     let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
-    if let Some((length, [b'{', ..])) = head.split_first_chunk::<8>()
-        && u64::from_le_bytes(*length) <= len - 8
-    {
-        return Some("a safetensors file");
-    }
     if head.starts_with(b"PK\x03\x04")
         && (has(b"data.pkl") || has(b"/version") || ["pt", "pth", "ckpt", "bin"].contains(&extension.as_str()))
     {

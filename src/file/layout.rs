@@ -95,7 +95,7 @@ fn sweep(tensors: &mut [TensorInfo], room: Room, notices: &mut Notices) {
     let mut next = room.end;
     for pair in (0..order.len()).rev() {
         let tensor = &mut tensors[order[pair] as usize];
-        if matches!(tensor.dtype, DType::Unknown(_)) {
+        if matches!(tensor.dtype, DType::Unknown(_) | DType::Other) {
             tensor.bytes = Bytes(next.saturating_sub(tensor.offset));
         }
         // Several at one offset share the room after it.

@@ -25,6 +25,16 @@ pub const GGUF_DIMS: u32 = 4;
 pub const ALIGNMENT: u64 = 1 << 20;
 /// Metadata that is read through (arrays of numbers are skipped, not read).
 pub const METADATA_BYTES: u64 = 512 << 20;
+/// Bytes of a safetensors header, as in the format's own reader.
+pub const SAFETENSORS_HEADER: u64 = 100_000_000;
+/// Dimensions of a tensor in a safetensors file.
+pub const SAFETENSORS_DIMS: usize = 32;
+/// Bytes of the index of a safetensors set.
+pub const INDEX_BYTES: u64 = 64 << 20;
+/// Files of a safetensors set.
+pub const SHARDS: usize = 4_096;
+/// Objects and arrays in one another, in JSON.
+pub const JSON_NESTING: u32 = 64;
 /// Warnings kept for one file; the others are counted.
 pub const WARNINGS: usize = 100;
 /// Tensors whose problem is told in full; those after them get a short text.

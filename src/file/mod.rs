@@ -13,11 +13,13 @@ mod arrays;
 pub mod dtype;
 mod gguf;
 mod identify;
+mod json;
 mod layout;
 pub mod limits;
 mod locate;
 pub mod metadata;
 mod notices;
+mod safetensors;
 mod shards;
 mod source;
 pub mod tensor;
@@ -40,6 +42,8 @@ pub enum Format {
         /// 1, 2 or 3.
         version: u32,
     },
+    /// Hugging Face's format; a set of files with an index is one model.
+    Safetensors,
 }
 
 impl Format {
@@ -48,6 +52,7 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gguf { .. } => "GGUF",
+            Self::Safetensors => "safetensors",
         }
     }
 }
@@ -87,9 +92,18 @@ impl ModelFile {
     pub fn open(path: &Path) -> Result<Self> {
         let path = locate::model(path)?;
         let source = Source::open(&path)?;
-        check_magic(&source)?;
         let mut notices = Notices::default();
-        if let Some(notice) = identify::name_notice(&path) {
+        if is_safetensors(&source)? {
+            drop(source);
+            let notice = identify::name_notice(&path, "safetensors", "safetensors").filter(|_| !safetensors::is_index(&path));
+            if let Some(notice) = notice {
+                notices.warn(|| notice);
+            }
+            let opened = safetensors::open(&path, &mut notices)?;
+            return Ok(Self::new(path, Format::Safetensors, opened.entries, opened.tensors, opened.sources, opened.missing, notices));
+        }
+        check_magic(&source)?;
+        if let Some(notice) = identify::name_notice(&path, "GGUF", "gguf") {
             notices.warn(|| notice);
         }
         let mut header = gguf::read(&source, 0, &mut notices)?;
@@ -117,7 +131,8 @@ impl ModelFile {
             header = first.unwrap_or(header);
             shards::check_tensors(&path, split, header.tensors.len())?;
         }
-        Ok(Self::new(path, header, sources, missing, notices))
+        let format = Format::Gguf { version: header.version };
+        Ok(Self::new(path, format, header.entries, header.tensors, sources, missing, notices))
     }
 
     /// Reads the header of a model that is part of the program: `bytes`, called `name`, with `word` in place of a path.
@@ -136,17 +151,26 @@ impl ModelFile {
             ));
         }
         let missing = place(&mut header, &source, &mut notices);
-        Ok(Self { built_in: Some(name), ..Self::new(PathBuf::from(word), header, vec![source], missing, notices) })
+        let format = Format::Gguf { version: header.version };
+        let file = Self::new(PathBuf::from(word), format, header.entries, header.tensors, vec![source], missing, notices);
+        Ok(Self { built_in: Some(name), ..file })
     }
 
-    fn new(path: PathBuf, header: gguf::Header, sources: Vec<Source>, missing: Bytes, mut notices: Notices) -> Self {
-        let metadata = Metadata::new(header.entries);
+    fn new(
+        path: PathBuf,
+        format: Format,
+        entries: Vec<metadata::Entry>,
+        mut tensors: Vec<TensorInfo>,
+        sources: Vec<Source>,
+        missing: Bytes,
+        mut notices: Notices,
+    ) -> Self {
+        let metadata = Metadata::new(entries);
         for (first, second) in metadata.duplicates() {
             notices.block(|| {
                 format!("the key `{}` stands at byte {} and again at byte {}", text::shown(&first.key, 80), first.offset, second.offset)
             });
         }
-        let mut tensors = header.tensors;
         let mut by_name: Vec<u32> = (0..).take(tensors.len()).collect();
         by_name.sort_unstable_by(|&a, &b| (&tensors[a as usize].name, a).cmp(&(&tensors[b as usize].name, b)));
         for pair in by_name.windows(2) {
@@ -159,7 +183,6 @@ impl ModelFile {
         }
         let (warnings, blockers) = notices.told();
         let bytes = sources.iter().map(|source| Bytes(source.len)).sum();
-        let format = Format::Gguf { version: header.version };
         Self { path, built_in: None, format, bytes, metadata, tensors, warnings, blockers, missing, by_name, sources }
     }
 
@@ -214,6 +237,13 @@ impl ModelFile {
         self.sources.iter().try_for_each(Source::check_unchanged)
     }
 
+    /// What tells this state of its files from every other: paths, lengths, times of the last change. A key for what was computed from them.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let all: Vec<String> = self.sources.iter().map(Source::identity).collect();
+        all.join("\n")
+    }
+
     /// The paths of its files, in order; one but for split sets.
     #[must_use]
     pub fn paths(&self) -> impl ExactSizeIterator<Item = &Path> {
@@ -223,6 +253,17 @@ impl ModelFile {
     fn source(&self, shard: usize) -> Result<&Source> {
         self.sources.get(shard).ok_or_else(|| Error::Internal(format!("a tensor of another file was asked for (shard {shard})")))
     }
+}
+
+/// Whether a file is to be read as safetensors: it begins so, or is named so and is nothing else that is known.
+fn is_safetensors(source: &Source) -> Result<bool> {
+    let head = source.head(identify::HEAD)?;
+    if head.starts_with(gguf::MAGIC) {
+        return Ok(false);
+    }
+    let named =
+        safetensors::is_index(&source.path) || (safetensors::is_named(&source.path) && identify::something_else(source, &head).is_none());
+    Ok(named || safetensors::looks_like(&head, source.len))
 }
 
 /// Refuses what doesn't begin as a GGUF file does, saying what it is.
@@ -242,5 +283,5 @@ fn place(header: &mut gguf::Header, source: &Source, notices: &mut Notices) -> B
 /// The name that the parts of a split set share, of a file that is one: `m` for `m-00001-of-00003.gguf`.
 #[must_use]
 pub fn part_stem(name: &str) -> Option<&str> {
-    shards::PartName::parse(name).map(|part| part.stem)
+    shards::PartName::parse(name, "gguf").or_else(|| shards::PartName::parse(name, "safetensors")).map(|part| part.stem)
 }

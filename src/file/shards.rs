@@ -18,23 +18,23 @@ pub(crate) struct PartName<'a> {
     /// From 1.
     pub(crate) number: u64,
     pub(crate) count: u64,
-    /// `gguf`, in the case that the file has it.
+    /// In the case that the file has it.
     extension: &'a str,
 }
 
 impl<'a> PartName<'a> {
-    /// Takes `STEM-00001-of-00003.gguf` apart.
-    pub(crate) fn parse(name: &'a str) -> Option<Self> {
+    /// Takes `STEM-00001-of-00003.gguf` apart, with this ending.
+    pub(crate) fn parse(name: &'a str, ending: &str) -> Option<Self> {
         let (rest, extension) = name.rsplit_once('.')?;
         let (rest, count) = rest.rsplit_once("-of-")?;
         let (stem, number) = rest.rsplit_once('-')?;
         let five = |digits: &str| (digits.len() == 5 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten();
-        extension.eq_ignore_ascii_case("gguf").then_some(())?;
+        extension.eq_ignore_ascii_case(ending).then_some(())?;
         Some(Self { stem, number: five(number)?, count: five(count)?, extension })
     }
 
     /// The name of the `number`-th file of the set.
-    fn sibling(&self, number: u64) -> String {
+    pub(crate) fn sibling(&self, number: u64) -> String {
         format!("{}-{number:05}-of-{:05}.{}", self.stem, self.count, self.extension)
     }
 }
@@ -78,18 +78,20 @@ impl Split {
 /// [`Error::Format`] where the name contradicts the metadata, [`Error::Open`] naming the siblings that are missing.
 pub(crate) fn paths(path: &Path, split: Split) -> Result<Vec<PathBuf>> {
     let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let part = PartName::parse(file_name).filter(|part| part.count == split.count && part.number == split.number + 1).ok_or_else(|| {
-        Error::format(
-            path,
-            "its name",
-            format!(
-                "an ending in -{:05}-of-{:05}.gguf, as `split.no` and `split.count` have it",
-                split.number.saturating_add(1),
-                split.count
-            ),
-            format!("`{file_name}`; the parts of a model are found by their names"),
-        )
-    })?;
+    let part = PartName::parse(file_name, "gguf").filter(|part| part.count == split.count && part.number == split.number + 1).ok_or_else(
+        || {
+            Error::format(
+                path,
+                "its name",
+                format!(
+                    "an ending in -{:05}-of-{:05}.gguf, as `split.no` and `split.count` have it",
+                    split.number.saturating_add(1),
+                    split.count
+                ),
+                format!("`{file_name}`; the parts of a model are found by their names"),
+            )
+        },
+    )?;
     let (mut paths, mut missing) = (Vec::new(), Vec::new());
     for number in 1..=split.count {
         let name = part.sibling(number);

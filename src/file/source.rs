@@ -123,6 +123,14 @@ impl Source {
         }
     }
 
+    /// What it was when it was opened, as a text that no other file has.
+    pub(crate) fn identity(&self) -> String {
+        match &self.data {
+            Data::File(_, identity) => format!("{}\0{identity:?}", self.path.display()),
+            Data::Memory(bytes) => format!("{}\0{} bytes in memory", self.path.display(), bytes.len()),
+        }
+    }
+
     /// Fails when the path no longer leads to what was opened.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
         let Data::File(_, identity) = &self.data else { return Ok(()) };

@@ -4,17 +4,27 @@
 //! header that [`ModelFile`] holds; what it costs in memory is `memory::plan`'s work.
 
 use crate::error::Result;
-use crate::file::{ModelFile, TensorInfo, text};
+use crate::file::{Format, ModelFile, TensorInfo, text};
 use crate::units::Bytes;
 
+pub mod block;
 pub mod browse;
+pub mod diff;
+pub mod grid;
 mod keys;
 pub mod mix;
+pub mod names;
+pub mod neighbours;
+pub mod npy;
 pub mod parts;
 pub mod passport;
+pub mod pyramid;
 pub mod roles;
 mod shapes;
 pub mod spec;
+pub mod stats;
+pub mod table;
+pub mod values;
 
 use mix::Share;
 use parts::FilePart;
@@ -88,6 +98,10 @@ impl Model {
         warnings.extend(kind.notice().map(|notice| format!("this is {notice}")));
         let spec = match kind.notice() {
             Some(notice) => Err(crate::error::Error::unsupported(file_name(&file), format!("is {notice}"))),
+            None if file.format == Format::Safetensors => Err(crate::error::Error::unsupported(
+                file_name(&file),
+                "a safetensors file can be looked at but not run yet: to chat, get the model's GGUF version",
+            )),
             None => spec::parse(&file, &mut warnings),
         };
         let roles: Vec<Role> = file.tensors.iter().map(|tensor| Role::of(&tensor.name)).collect();
@@ -189,16 +203,17 @@ impl Model {
         Bytes(if lists == 0 { 0 } else { lists.saturating_add(ALWAYS) })
     }
 
-    /// The file's name without its ending and part number.
+    /// The file's name without its ending and part number; the folder's where the file's says only that it is a model.
     fn stem(&self) -> String {
         let name = file_name(&self.file);
-        crate::file::part_stem(&name).map_or_else(
-            || match name.rsplit_once('.') {
-                Some((stem, extension)) if extension.eq_ignore_ascii_case("gguf") && !stem.is_empty() => stem.to_owned(),
-                _ => name.clone(),
-            },
-            str::to_owned,
-        )
+        let ending = [".gguf", ".safetensors", ".safetensors.index.json"].into_iter().find_map(|ending| {
+            let cut = name.len().checked_sub(ending.len()).filter(|&cut| cut > 0)?;
+            name.get(cut..)?.eq_ignore_ascii_case(ending).then(|| &name[..cut])
+        });
+        let stem = crate::file::part_stem(&name).or(ending).unwrap_or(&name);
+        let folder = || Some(self.file.path.canonicalize().ok()?.parent()?.file_name()?.to_string_lossy().into_owned());
+        let usual = self.file.format == Format::Safetensors && ["model", "pytorch_model", "diffusion_pytorch_model"].contains(&stem);
+        Some(stem.to_owned()).filter(|_| !usual).or_else(folder).unwrap_or_else(|| stem.to_owned())
     }
 }
 

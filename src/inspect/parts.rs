@@ -1,6 +1,7 @@
 //! The parts that a model is made of, with their bytes in the file: where the size comes from.
 
 use crate::file::TensorInfo;
+use crate::inspect::names::{self, Mapped};
 use crate::inspect::roles::{self, Role};
 use crate::units::Bytes;
 
@@ -39,13 +40,18 @@ fn place(name: &str, role: Role) -> usize {
         Role::Norm => 3,
         Role::Output => 5,
         Role::Rope => 6,
-        Role::Conv | Role::Bias | Role::Other => match roles::in_layer(name) {
+        Role::Conv | Role::Bias | Role::Other => match names::map(name).and_then(in_parts).or_else(|| roles::in_layer(name)) {
             Some((_, rest)) if rest.contains("norm") => 3,
             Some((_, rest)) if rest.starts_with("attn_") => 1,
             Some((_, rest)) if rest.starts_with("ffn_") => 2,
             Some(_) => 4,
+            None if roles::layer(name).is_some() => 4,
             None if name.contains("norm") => 3,
             None => 7,
         },
     }
+}
+
+fn in_parts(mapped: Mapped<'_>) -> Option<(usize, &'static str)> {
+    mapped.layer.map(|layer| (layer, mapped.stem))
 }

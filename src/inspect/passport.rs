@@ -135,7 +135,7 @@ const CANDLE_TYPES: &[&str] =
 /// Which programs run the file.
 #[must_use]
 pub fn runtimes(model: &Model) -> Vec<Runtime> {
-    let Format::Gguf { version } = model.file.format;
+    let Format::Gguf { version } = model.file.format else { return for_safetensors() };
     let architecture = model.architecture().unwrap_or_default();
     let shown = text::shown(architecture, 40);
     let llama_cpp = if !model.file.blockers.is_empty() {
@@ -173,6 +173,13 @@ pub fn runtimes(model: &Model) -> Vec<Runtime> {
             Err(why) => Runtime { name, ok: false, why },
         })
         .collect()
+}
+
+fn for_safetensors() -> Vec<Runtime> {
+    let convert = "needs it converted to GGUF";
+    let no = |name| Runtime { name, ok: false, why: convert.to_owned() };
+    let candle = Runtime { name: "candle", ok: false, why: "needs the configuration beside it, which isn't looked at".to_owned() };
+    vec![no("llama.cpp"), no("Ollama"), no("LM Studio"), candle]
 }
 
 /// The family of an architecture, as people call it.

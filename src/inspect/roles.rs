@@ -1,6 +1,9 @@
 //! What a tensor does, told from its name alone.
 //!
-//! The names are those of GGUF files (`gguf-py`'s tensor names); a name that follows no custom is `other`.
+//! The names are those of GGUF files (`gguf-py`'s tensor names) and, through [`names`], of Hugging Face's; a name that follows no custom
+//! is `other`.
+
+use crate::inspect::names;
 
 /// What a tensor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,7 +67,7 @@ impl Role {
         if name.strip_suffix(".bias").is_some() {
             return Self::Bias;
         }
-        let stem = name.strip_suffix(".weight").unwrap_or(name);
+        let stem = names::stem(name).unwrap_or_else(|| name.strip_suffix(".weight").unwrap_or(name));
         // Experts and their shared companion do what their namesakes do.
         let stem = ["_exps", "_shexp", "_chexps"].iter().find_map(|suffix| stem.strip_suffix(suffix)).unwrap_or(stem);
         let last = stem.rsplit('.').next().unwrap_or(stem);
@@ -81,8 +84,9 @@ impl Role {
             "output" => Self::Output,
             "attn_rot_embd" => Self::Rope,
             _ if last.starts_with("rope_") || last.ends_with("inv_freq") => Self::Rope,
-            _ if last.contains("norm") || matches!(last, "ln1" | "ln2" | "post_ln" | "pre_ln") => Self::Norm,
-            _ if last.contains("conv") || last.contains("patch_embd") => Self::Conv,
+            _ if last.contains("norm") || last.contains("Norm") || matches!(last, "ln1" | "ln2" | "post_ln" | "pre_ln") => Self::Norm,
+            _ if last.contains("embedding") && !last.contains("patch") => Self::Embedding,
+            _ if last.contains("conv") || last.contains("patch_emb") => Self::Conv,
             _ => Self::Other,
         }
     }
@@ -110,10 +114,10 @@ impl Role {
     }
 }
 
-/// The layer that the tensor with this name belongs to: 7 for `blk.7.attn_q.weight`.
+/// The layer that the tensor with this name belongs to: 7 for `blk.7.attn_q.weight` and `model.layers.7.self_attn.q_proj.weight`.
 #[must_use]
 pub fn layer(name: &str) -> Option<usize> {
-    in_layer(name).map(|(layer, _)| layer)
+    in_layer(name).map(|(layer, _)| layer).or_else(|| names::layer(name))
 }
 
 /// Layer and rest of a name: 7 and `attn_q.weight` for `blk.7.attn_q.weight`.

@@ -8,6 +8,7 @@
 
 pub mod attention;
 pub mod bandwidth;
+pub mod courtesy;
 pub mod dequantize;
 pub mod dot;
 pub mod elementwise;
@@ -20,6 +21,7 @@ pub mod precision;
 pub mod processor;
 pub mod quantize;
 pub mod quantizers;
+pub mod statistics;
 mod stored;
 pub mod weight;
 

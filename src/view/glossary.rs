@@ -35,7 +35,6 @@ pub const TERMS: &[(&str, &str)] = &[
     ("end of turn", "The model gave the token that says: I have finished."),
     ("f16", "Numbers of 16 bits: half the memory of F32 with about three exact digits."),
     ("f32", "Numbers of 32 bits: about seven exact digits."),
-    ("farthest value", "How many standard deviations the value farthest from the mean is away from it."),
     ("feed-forward", "The half of a layer that spreads each token out over many numbers, its width, and condenses them again."),
     ("feed-forward products", "The matrix products of the feed-forward half of each layer; most of a model's weights are in them."),
     ("gguf", "A file format that holds a model's weights and everything needed to run it."),

@@ -43,6 +43,7 @@ mod pool;
 mod prompt;
 mod quantize;
 mod quantizers;
+mod safetensors;
 mod sampler;
 mod scan;
 mod speed;

@@ -12,6 +12,7 @@ use crate::support::scene::Scene;
 use crate::support::tiny_llama::TinyLlama;
 use ponder::error::Error;
 use ponder::inspect::stats::Depth;
+use ponder::inspect::grid::Measure;
 use ponder::inspect::{Model, diff};
 use ponder::library::places::App;
 use ponder::library::scan::Found as FoundFile;
@@ -21,7 +22,7 @@ use ponder::state::browse::Wish;
 use ponder::state::{Action, State};
 use ponder::units::Bytes;
 use ponder::view::tensors::compare::{Compare, csv, summary};
-use ponder::view::tensors::grid::{Grid, Measure, Places};
+use ponder::view::tensors::grid::{Grid, Places, scale};
 use ponder::view::{Actions, View};
 
 #[derive(Default)]
@@ -83,7 +84,7 @@ fn each_tensor_has_one_place_in_the_grid() {
 fn what_the_header_tells_is_coloured_at_once_and_leads_to_the_tensor() {
     let (_folder, model) = llama("tiny.gguf", ggml::Q4_0, 1);
     let mut harness = shown(Scene::<Across>::browsing(&model));
-    assert!(sees(&harness, "Bits per weight from 2.00 to 32.0"));
+    assert!(sees(&harness, "bits per weight from 2.00 to 32.0"));
     assert!(harness.query_by_label("Count all tensors").is_none());
     harness.get_by_label("layer 1, keys, blk.1.attn_k.weight: 4.50").click();
     harness.run();
@@ -96,7 +97,7 @@ fn a_statistic_is_counted_in_the_background_and_what_fails_says_why() {
     let mut harness = shown(Scene::<Across>::browsing(&model));
     harness.get_by_label("Colour by").click();
     harness.run();
-    harness.get_by_label("Standard deviation").click();
+    harness.get_by_label("standard deviation").click();
     harness.run();
     assert!(sees(&harness, "Nothing is counted yet."));
     harness.get_by_label("Count all tensors").click();
@@ -108,7 +109,7 @@ fn a_statistic_is_counted_in_the_background_and_what_fails_says_why() {
     harness.state_mut().sees(Seen::Counted { tensor: values, stats: Err(Error::Internal("the disk fell out".to_owned())), share: 0.5 });
     harness.run();
     assert!(sees(&harness, "2 of 20 tensors counted, 50.0\u{2009}%"));
-    let number = Measure::Std.written(stats.std().unwrap());
+    let number = scale::written(Measure::Std, stats.std().unwrap());
     assert!(sees(&harness, &format!("layer 0, keys, blk.0.attn_k.weight: {number}")));
     assert!(sees(&harness, "blk.0.attn_v.weight: ") && sees(&harness, "the disk fell out"));
     assert!(sees(&harness, "layer 1, keys, blk.1.attn_k.weight: not counted"));
@@ -121,11 +122,11 @@ fn a_statistic_is_counted_in_the_background_and_what_fails_says_why() {
 fn places_on_the_map_of_colours_and_numbers_belong_together() {
     for measure in Measure::ALL {
         let range = [0.02, 40.0];
-        assert!(measure.place(range[0], range).abs() < 1e-12, "{measure:?}");
-        assert!((measure.place(range[1], range) - 1.0).abs() < 1e-12, "{measure:?}");
-        let middle = measure.at(0.5, range);
-        assert!((measure.place(middle, range) - 0.5).abs() < 1e-9, "{measure:?}");
-        assert!(measure.place(3.0, [3.0, 3.0]).is_finite());
+        assert!(scale::place(measure, range[0], range).abs() < 1e-12, "{measure:?}");
+        assert!((scale::place(measure, range[1], range) - 1.0).abs() < 1e-12, "{measure:?}");
+        let middle = scale::at(measure, 0.5, range);
+        assert!((scale::place(measure, middle, range) - 0.5).abs() < 1e-9, "{measure:?}");
+        assert!(scale::place(measure, 3.0, [3.0, 3.0]).is_finite());
     }
 }
 
@@ -138,7 +139,7 @@ fn compared(scene: &mut Scene<Beside>, model: &Arc<Model>) -> tempfile::TempDir 
     keys.set(keys.values.iter().map(|value| value * 1.01).collect());
     let (folder, other) = written("other.gguf", &tiny.gguf_of(&tensors));
     scene.wish(Wish::Compare(other.file.path.clone()));
-    let pairs: Arc<[diff::Pair]> = diff::pair(model, &other).into();
+    let pairs: Arc<[diff::Pair]> = diff::pairs(model, &other).into();
     scene.sees(Seen::Paired { other: Arc::clone(&other), pairs: Arc::clone(&pairs) });
     for (at, pair) in pairs.iter().enumerate().filter(|(_, pair)| pair.a.is_some() && pair.b.is_some()) {
         let distance = in_background(|background| diff::compare(model, &other, pair, background, &mut |_| ()));
@@ -158,12 +159,12 @@ fn a_comparison_is_one_sentence_a_table_and_the_way_to_the_difference() {
     harness.state_mut().end(Outcome::Found(Found::All));
     harness.run();
     let comparison = harness.state().state.browsing.comparison.clone().unwrap();
-    let said = summary(&comparison);
+    let said = summary(&model, &comparison);
     assert!(said.starts_with("20 tensors: 18 identical, 1 changed, 1 missing, 0 reshaped; largest relative difference"), "{said}");
     assert!(said.ends_with("blk.0.attn_k.weight"), "{said}");
     assert!(sees(&harness, &said));
     assert!(sees(&harness, "output_norm.weight: only in this file"));
-    let table = csv(&comparison);
+    let table = csv(&model, &comparison);
     assert_eq!(table.lines().count(), 21);
     assert!(table.lines().all(|line| line.split(',').count() == 7), "{table}");
     harness.get_by_label("Copy the comparison as CSV").click();
@@ -276,7 +277,7 @@ fn pictures_across_the_model() {
         harness.render().unwrap().save(folder.join(format!("grid-bits-{theme:?}.png"))).unwrap();
         harness.get_by_label("Colour by").click();
         harness.run_ok();
-        harness.get_by_label("Kurtosis").click();
+        harness.get_by_label("kurtosis").click();
         harness.run_ok();
         harness.render().unwrap().save(folder.join(format!("grid-kurtosis-{theme:?}.png"))).unwrap();
         let mut scene = Scene::<Beside>::browsing(&tiny);

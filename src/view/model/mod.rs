@@ -137,9 +137,9 @@ impl ModelPage {
 
 fn title(ui: &mut Ui, model: &Model) {
     widgets::page_title(ui, &model.name());
-    let Format::Gguf { version } = model.file.format;
+    let version = if let Format::Gguf { version } = model.file.format { format!(" v{version}") } else { String::new() };
     let family = model.family().unwrap_or("unknown architecture");
-    let mut words = format!("{} v{version} · {family} · {} parameters · ", model.file.format.name(), count(model.parameters));
+    let mut words = format!("{}{version} · {family} · {} parameters · ", model.file.format.name(), count(model.parameters));
     words.push_str(&model.file.bytes.on_disk());
     if let Some(quantization) = model.quantization() {
         words = format!("{quantization} · {words}");

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 pub mod bench;
 pub mod browse;
+pub mod browsing;
 pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;
 pub mod loaded;
 pub mod oracle;
 pub mod pocket;
+pub mod safetensors_writer;
 pub mod scene;
 pub mod server;
 pub mod stage;

@@ -77,7 +77,7 @@ impl Compare {
                 actions.push(Action::Browse(Wish::CloseComparison));
             }
         }
-        let Some(comparison) = &state.browsing.comparison else { return };
+        let (Some(comparison), Some(opened)) = (&state.browsing.comparison, state.opened.ready()) else { return };
         ui.horizontal(|ui| {
             ui.set_min_height(theme::CONTROL);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -85,7 +85,7 @@ impl Compare {
                     actions.push(Action::Browse(Wish::CloseComparison));
                 }
                 if widgets::icon_button(ui, icons::COPY, "Copy the comparison as CSV").clicked() {
-                    ui.ctx().copy_text(csv(comparison));
+                    ui.ctx().copy_text(csv(&opened.model, comparison));
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
@@ -98,7 +98,7 @@ impl Compare {
         if let Slot::Failed(error) = &state.browsing.comparing {
             widgets::failure(ui, error);
         }
-        if let Some(wish) = self.table.ui(ui, comparison) {
+        if let Some(wish) = self.table.ui(ui, &opened.model, comparison) {
             actions.push(Action::Browse(wish));
         }
     }

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 
 use crate::error::Error;
 use crate::file::text;
-use crate::inspect::diff::{Distance, Status};
+use crate::inspect::Model;
+use crate::inspect::diff::{Distance, State};
 use crate::state::browse::Comparison;
 use crate::units::{digits, grouped, percent};
 
 /// What is known of a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Outcome<'a> {
-    /// Every value is the same.
+    /// Every byte is the same.
     Identical,
+    /// Every value is the same, though they are stored in other ways.
+    Equal,
     /// Some value isn't.
     Changed(&'a Distance),
     /// The open file alone has it.
@@ -28,18 +31,19 @@ pub enum Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
-    /// Of a pair, by its place in the comparison.
+    /// Of a pair, by its place in the comparison of the open file.
     #[must_use]
-    pub fn of(comparison: &'a Comparison, at: usize) -> Self {
+    pub fn of(model: &Model, comparison: &'a Comparison, at: usize) -> Self {
         let Some(pair) = comparison.pairs.get(at) else { return Self::Waiting };
-        match (pair.a, pair.b, comparison.distances.get(&at)) {
-            (_, None, _) => Self::MissingThere,
-            (None, ..) => Self::MissingHere,
-            _ if pair.status == Status::Reshaped => Self::Reshaped,
-            (.., Some(Ok(distance))) if distance.identical => Self::Identical,
-            (.., Some(Ok(distance))) => Self::Changed(distance),
-            (.., Some(Err(error))) => Self::Failed(error),
-            (.., None) => Self::Waiting,
+        match (pair.state(model, &comparison.other), comparison.distances.get(&at)) {
+            (State::OnlyA, _) => Self::MissingThere,
+            (State::OnlyB, _) => Self::MissingHere,
+            (State::Reshaped, _) => Self::Reshaped,
+            (State::Comparable, Some(Ok(distance))) if distance.identical => Self::Identical,
+            (State::Comparable, Some(Ok(distance))) if distance.is_equal() => Self::Equal,
+            (State::Comparable, Some(Ok(distance))) => Self::Changed(distance),
+            (State::Comparable, Some(Err(error))) => Self::Failed(error),
+            (State::Comparable, None) => Self::Waiting,
         }
     }
 
@@ -48,6 +52,7 @@ impl<'a> Outcome<'a> {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Identical => "identical",
+            Self::Equal => "equal values",
             Self::Changed(_) => "changed",
             Self::MissingThere => "only in this file",
             Self::MissingHere => "only in the other",
@@ -61,7 +66,7 @@ impl<'a> Outcome<'a> {
     #[must_use]
     pub const fn sign(self) -> &'static str {
         match self {
-            Self::Identical => "=",
+            Self::Identical | Self::Equal => "=",
             Self::Changed(_) => "≠",
             Self::MissingThere => "−",
             Self::MissingHere => "+",
@@ -81,7 +86,8 @@ impl<'a> Outcome<'a> {
             Self::Reshaped => 3,
             Self::Changed(_) => 4,
             Self::Waiting => 5,
-            Self::Identical => 6,
+            Self::Equal => 6,
+            Self::Identical => 7,
         }
     }
 
@@ -94,9 +100,9 @@ impl<'a> Outcome<'a> {
 
 /// `270 tensors: 210 identical, 58 changed, 2 missing, 0 reshaped; largest relative difference 3.10 %: blk.3.ffn_down.weight`.
 #[must_use]
-pub fn summary(comparison: &Comparison) -> String {
+pub fn summary(model: &Model, comparison: &Comparison) -> String {
     let all = comparison.pairs.len();
-    let outcomes = || (0..all).map(|at| (at, Outcome::of(comparison, at)));
+    let outcomes = || (0..all).map(|at| (at, Outcome::of(model, comparison, at)));
     let count = |is: fn(Outcome<'_>) -> bool| grouped(outcomes().filter(|(_, outcome)| is(*outcome)).count() as u64);
     let mut words = format!(
         "{} {}: {} identical, {} changed, {} missing, {} reshaped",
@@ -108,6 +114,7 @@ pub fn summary(comparison: &Comparison) -> String {
         count(|outcome| outcome == Outcome::Reshaped),
     );
     for (left, what) in [
+        (count(|outcome| outcome == Outcome::Equal), "equal though stored otherwise"),
         (count(|outcome| outcome == Outcome::Waiting), "not compared"),
         (count(|outcome| matches!(outcome, Outcome::Failed(_))), "failed"),
     ] {
@@ -127,15 +134,15 @@ pub fn summary(comparison: &Comparison) -> String {
 
 /// The table, one line a pair.
 #[must_use]
-pub fn csv(comparison: &Comparison) -> String {
+pub fn csv(model: &Model, comparison: &Comparison) -> String {
     let mut out = String::from("name,name_in_other,status,rmse,relative_rmse,cosine,max\n");
     for (at, pair) in comparison.pairs.iter().enumerate() {
-        let outcome = Outcome::of(comparison, at);
+        let outcome = Outcome::of(model, comparison, at);
         let name = |name: &str| text::shown(name, usize::MAX).replace('"', "\"\"");
         let other = pair.b.and_then(|b| comparison.other.file.tensors.get(b)).map_or_else(String::new, |info| name(&info.name));
         let distance = match comparison.distances.get(&at) {
             Some(Ok(distance)) => Some(distance),
-            _ => None,
+            Some(Err(_)) | None => None,
         };
         let cell = |of: fn(&Distance) -> f64| distance.map_or_else(String::new, |distance| digits(of(distance)));
         let figures = [cell(|d| d.rmse), cell(|d| d.relative_rmse), cell(|d| d.cosine), cell(|d| d.max)];

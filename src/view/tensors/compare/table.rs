@@ -8,6 +8,7 @@ use egui::{Align2, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 use super::outcome::{Outcome, summary};
 use crate::file::text;
 use crate::inspect::browse::natural;
+use crate::inspect::Model;
 use crate::inspect::diff::Pair;
 use crate::state::browse::{Comparison, Wish};
 use crate::units::{digits, percent, real};
@@ -64,8 +65,8 @@ struct Key {
 
 impl Table {
     /// Draws summary, filter, head and rows; what was clicked.
-    pub fn ui(&mut self, ui: &mut Ui, comparison: &Comparison) -> Option<Wish> {
-        self.list(comparison);
+    pub fn ui(&mut self, ui: &mut Ui, model: &Model, comparison: &Comparison) -> Option<Wish> {
+        self.list(model, comparison);
         widgets::ink_label(ui, &self.summary);
         let width = (ui.available_width() - 16.0).min(320.0);
         widgets::field(ui, "Filter pairs", "Filter by name or status", &mut self.filter, width);
@@ -75,7 +76,7 @@ impl Table {
         let area = ScrollArea::vertical().id_salt("pairs").auto_shrink(false);
         area.show_rows(ui, theme::ROW, self.rows.len(), |ui, range| {
             for &at in &self.rows[range] {
-                if row(ui, comparison, at) {
+                if row(ui, model, comparison, at) {
                     wish = Some(Wish::Difference(at));
                 }
             }
@@ -87,7 +88,7 @@ impl Table {
     }
 
     /// Lists the rows anew where something has changed.
-    fn list(&mut self, comparison: &Comparison) {
+    fn list(&mut self, model: &Model, comparison: &Comparison) {
         let key = Key {
             pairs: Arc::as_ptr(&comparison.pairs).addr(),
             compared: comparison.distances.len(),
@@ -99,16 +100,16 @@ impl Table {
             return;
         }
         let passes = |at: usize, pair: &Pair| {
-            let words = Outcome::of(comparison, at).word();
+            let words = Outcome::of(model, comparison, at).word();
             key.filter.split_whitespace().all(|word| pair.name.to_lowercase().contains(word) || words.contains(word))
         };
         self.rows = comparison.pairs.iter().enumerate().filter(|(at, pair)| passes(*at, pair)).map(|(at, _)| at).collect();
         self.rows.sort_by(|&a, &b| {
-            let order = compare(comparison, self.by, a, b);
+            let order = compare(model, comparison, self.by, a, b);
             let order = if self.descending { order.reverse() } else { order };
             order.then(a.cmp(&b))
         });
-        self.summary = summary(comparison);
+        self.summary = summary(model, comparison);
         self.of = Some(key);
     }
 
@@ -147,8 +148,8 @@ impl Table {
     }
 }
 
-fn compare(comparison: &Comparison, by: By, a: usize, b: usize) -> Ordering {
-    let outcome = |at| Outcome::of(comparison, at);
+fn compare(model: &Model, comparison: &Comparison, by: By, a: usize, b: usize) -> Ordering {
+    let outcome = |at| Outcome::of(model, comparison, at);
     let figure = |at: usize, absent: f64| match (outcome(at), by) {
         (Outcome::Changed(distance), By::Relative) => distance.relative_rmse,
         (Outcome::Changed(distance), By::Largest) => distance.max,
@@ -179,14 +180,14 @@ fn places(row: Rect) -> Vec<(&'static Column, Rect)> {
 }
 
 /// Draws a pair; whether it was clicked and has a difference to be shown.
-fn row(ui: &mut Ui, comparison: &Comparison, at: usize) -> bool {
+fn row(ui: &mut Ui, model: &Model, comparison: &Comparison, at: usize) -> bool {
     let pair = &comparison.pairs[at];
-    let outcome = Outcome::of(comparison, at);
+    let outcome = Outcome::of(model, comparison, at);
     let leads = matches!(outcome, Outcome::Changed(_));
     let sense = if leads { Sense::click() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), sense);
     let name = text::shown(&pair.name, 200);
-    let said = outcome.distance().map_or_else(String::new, |distance| format!(", {}", percent(distance.relative_rmse)));
+    let said = outcome.distance().map_or_else(String::new, |distance| format!(", {}", share(distance.relative_rmse)));
     response.widget_info(|| WidgetInfo::labeled(if leads { Role::Button } else { Role::Row }, true, format!("{name}: {}{said}", outcome.word())));
     let palette = theme::palette(ui);
     if leads && response.hovered() {
@@ -202,7 +203,7 @@ fn row(ui: &mut Ui, comparison: &Comparison, at: usize) -> bool {
         let distance = outcome.distance();
         let words = match column.by {
             By::Name => {
-                let color = if outcome == Outcome::Identical { palette.secondary } else { palette.ink };
+                let color = if matches!(outcome, Outcome::Identical | Outcome::Equal) { palette.secondary } else { palette.ink };
                 let mut job = egui::text::LayoutJob::simple_singleline(name.clone(), egui::TextStyle::Body.resolve(ui.style()), color);
                 job.wrap = egui::text::TextWrapping { break_anywhere: true, ..egui::text::TextWrapping::truncate_at_width(place.width()) };
                 let galley = painter.layout_job(job);
@@ -216,9 +217,9 @@ fn row(ui: &mut Ui, comparison: &Comparison, at: usize) -> bool {
                 painter.text(place.left_center() + vec2(16.0, 0.0), Align2::LEFT_CENTER, outcome.word(), font, palette.secondary);
                 continue;
             }
-            By::Relative => figure(distance.map(|distance| distance.relative_rmse), percent),
+            By::Relative => figure(distance.map(|distance| distance.relative_rmse), share),
             By::Largest => figure(distance.map(|distance| distance.max), real),
-            By::Cosine => figure(distance.map(|distance| distance.cosine), |cosine| format!("{cosine:.5}").replace('-', "−")),
+            By::Cosine => figure(distance.map(|distance| distance.cosine), |cosine| if cosine.is_finite() { format!("{cosine:.5}").replace('-', "−") } else { "–".to_owned() }),
         };
         painter.text(place.right_center(), Align2::RIGHT_CENTER, words, mono.clone(), palette.secondary);
     }
@@ -227,6 +228,11 @@ fn row(ui: &mut Ui, comparison: &Comparison, at: usize) -> bool {
         response.on_hover_text(hover(comparison, at, &name, outcome));
     }
     clicked
+}
+
+/// A share that may not be known.
+fn share(of: f64) -> String {
+    if of.is_finite() { percent(of) } else { "–".to_owned() }
 }
 
 fn hover(comparison: &Comparison, at: usize, name: &str, outcome: Outcome<'_>) -> String {
@@ -244,5 +250,7 @@ fn hover(comparison: &Comparison, at: usize, name: &str, outcome: Outcome<'_>) -
         Outcome::Failed(error) => error.to_string(),
         other => other.word().to_owned(),
     };
-    format!("{name}{there}\n{told}")
+    let note = comparison.distances.get(&at).and_then(|distance| distance.as_ref().ok()?.note);
+    let note = note.map_or_else(String::new, |note| format!("\nthe other file's were brought into this one's layout: {note}"));
+    format!("{name}{there}{note}\n{told}")
 }

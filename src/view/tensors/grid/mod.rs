@@ -2,7 +2,7 @@
 //!
 //! A cell with several tensors is divided among them. Only rows on the screen are drawn.
 
-mod measure;
+pub mod scale;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +13,15 @@ use crate::error::Error;
 use crate::file::text;
 use crate::inspect::Model;
 use crate::inspect::browse::words;
-use crate::inspect::roles::{self, Role};
+use crate::inspect::grid;
+use crate::inspect::roles::Role;
 use crate::inspect::stats::Stats;
 use crate::state::browse::{Browsing, Wish};
 use crate::state::{Action, Slot, State};
 use crate::units::{digits, grouped, percent};
 use crate::view::{Actions, icons, theme, widgets};
 
-pub use measure::Measure;
+pub use crate::inspect::grid::Measure;
 
 /// The room for a layer's name.
 const LEAD: f32 = 72.0;
@@ -47,9 +48,8 @@ impl Places {
     #[must_use]
     pub fn of(model: &Model) -> Self {
         let mut cells: BTreeMap<(bool, usize, Role), Vec<usize>> = BTreeMap::new();
-        for (tensor, (info, &role)) in model.file.tensors.iter().zip(&model.roles).enumerate() {
-            let layer = roles::layer(&info.name);
-            cells.entry((layer.is_none(), layer.unwrap_or(0), role)).or_default().push(tensor);
+        for cell in grid::cells(model) {
+            cells.insert((cell.layer.is_none(), cell.layer.unwrap_or(0), cell.role), cell.tensors);
         }
         let mut rows: Vec<Option<usize>> = cells.keys().map(|&(outside, layer, _)| (!outside).then_some(layer)).collect();
         rows.dedup();
@@ -114,7 +114,7 @@ impl Grid {
                 }
             });
             widgets::help(chosen.response.labelled_by(label.id), self.measure.name());
-            if !self.measure.needs_counting() {
+            if self.measure.depth().is_none() {
                 return;
             }
             let (counted, all) = (state.browsing.counted.len(), model.file.tensors.len());
@@ -127,7 +127,7 @@ impl Grid {
             }
         });
         match &state.browsing.survey {
-            Slot::Busy { progress, .. } if self.measure.needs_counting() => {
+            Slot::Busy { progress, .. } if self.measure.depth().is_some() => {
                 let counted = grouped(state.browsing.counted.len() as u64);
                 let words = format!("{counted} of {} tensors counted, {}", grouped(model.file.tensors.len() as u64), percent(*progress));
                 #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
@@ -220,7 +220,7 @@ impl<'a> Scale<'a> {
         match (self.measure, self.range) {
             (Measure::BitsPerWeight, _) => palette.bits_per_weight(value),
             #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
-            (measure, Some(range)) => palette.magnitude(measure.place(value, range) as f32),
+            (measure, Some(range)) => palette.magnitude(scale::place(measure, value, range) as f32),
             (_, None) => palette.surface,
         }
     }
@@ -228,11 +228,11 @@ impl<'a> Scale<'a> {
     /// The number of a tensor in words, and why there is none.
     fn told(&self, tensor: usize) -> String {
         match (self.known(tensor), self.stats(tensor)) {
-            (Some(value), _) => self.measure.written(value),
+            (Some(value), _) => scale::written(self.measure, value),
             (None, Some(Err(error))) => error.to_string(),
             (None, Some(Ok(stats))) if stats.histogram.is_none() => "known after a look at the tensor".to_owned(),
             (None, Some(Ok(_))) => "all values are equal".to_owned(),
-            (None, None) if self.measure.needs_counting() => "not counted".to_owned(),
+            (None, None) if self.measure.depth().is_some() => "not counted".to_owned(),
             (None, None) => "not known".to_owned(),
         }
     }
@@ -274,7 +274,7 @@ fn legend(ui: &mut Ui, scale: &Scale<'_>) {
     };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0), Sense::hover());
     let palette = theme::palette(ui);
-    let [low, middle, high] = [0.0, 0.5, 1.0].map(|place| scale.measure.written(scale.measure.at(place, range)));
+    let [low, middle, high] = [0.0, 0.5, 1.0].map(|place| scale::written(scale.measure, scale::at(scale.measure, place, range)));
     let words = format!("{} from {low} to {high}", scale.measure.name());
     response.widget_info(|| WidgetInfo::labeled(Access::Image, true, &words));
     let bar = Rect::from_min_size(rect.min + vec2(LEAD, 2.0), vec2(BAR, 8.0));
@@ -282,7 +282,7 @@ fn legend(ui: &mut Ui, scale: &Scale<'_>) {
         let share = f32::from(step) / 64.0;
         let left = bar.left() + share * bar.width();
         let place = Rect::from_min_max(pos2(left, bar.top()), pos2(left + bar.width() / 64.0, bar.bottom()));
-        let value = scale.measure.at(f64::from(share), range);
+        let value = scale::at(scale.measure, f64::from(share), range);
         ui.painter().rect_filled(place, 0.0, scale.color(palette, value));
     }
     let font = theme::small_mono().resolve(ui.style());
@@ -290,8 +290,7 @@ fn legend(ui: &mut Ui, scale: &Scale<'_>) {
     for ((x, align), number) in places.into_iter().zip([low, middle, high]) {
         ui.painter().text(pos2(x, bar.bottom() + 2.0), align, number, font.clone(), palette.secondary);
     }
-    if scale.measure.is_logarithmic() {
-        let place = pos2(bar.right() + theme::GRID * 2.0, bar.center().y);
-        ui.painter().text(place, Align2::LEFT_CENTER, "log scale", egui::TextStyle::Small.resolve(ui.style()), palette.secondary);
-    }
+    let place = pos2(bar.right() + theme::GRID * 2.0, bar.center().y);
+    let font = egui::TextStyle::Small.resolve(ui.style());
+    ui.painter().text(place, Align2::LEFT_CENTER, scale::scale(scale.measure), font, palette.secondary);
 }
