@@ -183,6 +183,41 @@ pub fn significant(x: f64) -> String {
     }
 }
 
+/// A real number of any size with four significant digits: `0.01234`, `−1.234e−5`.
+#[must_use]
+pub fn real(x: f64) -> String {
+    let size = x.abs();
+    if !x.is_finite() {
+        return match (x.is_nan(), x > 0.0) {
+            (true, _) => "NaN".to_owned(),
+            (_, true) => "∞".to_owned(),
+            _ => "−∞".to_owned(),
+        };
+    }
+    let text = match size {
+        0.0 => return "0".to_owned(),
+        ..9.9995e-5 => format!("{x:.3e}"),
+        ..0.99995e-3 => format!("{x:.7}"),
+        ..0.99995e-2 => format!("{x:.6}"),
+        ..0.099_995 => format!("{x:.5}"),
+        ..0.999_95 => format!("{x:.4}"),
+        ..9.9995 => format!("{x:.3}"),
+        ..99.995 => format!("{x:.2}"),
+        ..999.95 => format!("{x:.1}"),
+        ..999_999.5 => format!("{x:.0}"),
+        _ => format!("{x:.3e}"),
+    };
+    text.replace('-', "−")
+}
+
+/// Every digit that tells a number from those beside it, of F32 where it is one: for the clipboard and for hovering.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked")]
+pub fn digits(x: f64) -> String {
+    let narrow = x as f32;
+    if f64::from(narrow).to_bits() == x.to_bits() { format!("{narrow:?}") } else { format!("{x:?}") }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn scaled(n: u64, step: f64, units: &[&str]) -> String {
     let mut value = n as f64;

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::file::{Format, ModelFile, TensorInfo, text};
 use crate::units::Bytes;
 
+pub mod block;
 pub mod browse;
 pub mod diff;
 pub mod grid;

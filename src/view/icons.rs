@@ -46,6 +46,8 @@ pub const DROP: Icon = Icon::Upload;
 pub const DELETE: Icon = Icon::Trash2;
 /// More below.
 pub const DOWN: Icon = Icon::ChevronDown;
+/// The one before.
+pub const LEFT: Icon = Icon::ChevronLeft;
 /// More at the right.
 pub const RIGHT: Icon = Icon::ChevronRight;
 /// To the newest.

@@ -1,6 +1,8 @@
-//! How the tensors of a file are listed: as a tree, as a list that is filtered and sorted, as a map of areas. From the header alone.
+//! How the tensors of a file are listed: as a tree, as a list that is filtered and sorted, as a map of areas, and in words. From the header
+//! alone.
 
 pub mod filter;
-mod natural;
+pub(crate) mod natural;
 pub mod tree;
 pub mod treemap;
+pub mod words;
