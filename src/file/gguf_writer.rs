@@ -44,7 +44,10 @@ impl Header {
     /// # Errors
     /// [`Error::Unsupported`] for metadata that cannot be copied; [`Error::Format`] where the file changed.
     pub fn new(file: &ModelFile, changes: &[(&str, u32)], tensors: &[NewTensor<'_>]) -> Result<Self> {
-        let Format::Gguf { version } = file.format;
+        let Format::Gguf { version } = file.format else {
+            let path = file.path.display().to_string();
+            return Err(Error::unsupported(path, "only GGUF files are rewritten so far; convert it first"));
+        };
         if version < 2 {
             return Err(Error::unsupported(file.path.display().to_string(), "its metadata is of GGUF version 1, which cannot be copied"));
         }

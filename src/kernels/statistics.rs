@@ -5,7 +5,8 @@
 #![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
 #![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 
-use super::processor::{Processor, for_each_processor};
+use super::dot::simd::{Simd, for_each_simd};
+use super::processor::Processor;
 
 /// Running sums of a loop.
 const LANES: usize = 16;
@@ -80,11 +81,11 @@ impl Moments {
     }
 }
 
-for_each_processor! {
+for_each_simd! {
     fn first_pass(values: &[f32], out: &mut Moments) by first_pass_of
 }
 
-for_each_processor! {
+for_each_simd! {
     fn second_pass(values: &[f32], out: &mut Moments) by second_pass_of
 }
 
@@ -110,7 +111,7 @@ pub fn moments(values: &[f32]) -> Moments {
 /// Everything but the moments about the mean. Where something isn't finite, only `nan` and `inf` are right.
 #[expect(clippy::cast_precision_loss, reason = "some thousands")]
 #[inline(always)]
-fn first_pass_of<const FUSED: bool>(values: &[f32], out: &mut Moments) {
+fn first_pass_of<S: Simd>(_: S, values: &[f32], out: &mut Moments) {
     let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
     let (mut sums, mut zeros, mut odd, mut nan) = ([0.0_f64; LANES], [0_u32; LANES], [0_u32; LANES], [0_u32; LANES]);
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -148,7 +149,7 @@ fn first_pass_of<const FUSED: bool>(values: &[f32], out: &mut Moments) {
 }
 
 #[inline(always)]
-fn second_pass_of<const FUSED: bool>(values: &[f32], out: &mut Moments) {
+fn second_pass_of<S: Simd>(_: S, values: &[f32], out: &mut Moments) {
     let mean = out.mean;
     let (mut squares, mut cubes, mut fourths) = ([0.0_f64; LANES], [0.0_f64; LANES], [0.0_f64; LANES]);
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -201,14 +202,14 @@ impl Bins {
     }
 }
 
-for_each_processor! {
+for_each_simd! {
     fn bins_of(values: &[f32], bins: &Bins, out: &mut [u32]) by bins_of_values
 }
 
 /// The bin of each value: an estimate, put right by the borders as numpy does. What is not finite is in no bin that is kept.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held between 0 and 4,095 first")]
 #[inline(always)]
-fn bins_of_values<const FUSED: bool>(values: &[f32], bins: &Bins, out: &mut [u32]) {
+fn bins_of_values<S: Simd>(_: S, values: &[f32], bins: &Bins, out: &mut [u32]) {
     let (first, step, rate, last) = (bins.first, bins.step, bins.twice_rate, (BINS - 1) as f32);
     let half = first * 0.5;
     for (&x, out) in values.iter().zip(out) {
@@ -294,13 +295,13 @@ pub fn magnitudes(values: &[f32], counts: &mut Counts) {
     }
 }
 
-for_each_processor! {
+for_each_simd! {
     /// `out[c] += x[c]²` for rows of as many values as `out` has; what isn't finite counts as 0.
     pub fn column_squares(values: &[f32], out: &mut [f32]) by column_squares_of
 }
 
 #[inline(always)]
-fn column_squares_of<const FUSED: bool>(values: &[f32], out: &mut [f32]) {
+fn column_squares_of<S: Simd>(_: S, values: &[f32], out: &mut [f32]) {
     for row in values.chunks_exact(out.len().max(1)) {
         for (&x, out) in row.iter().zip(&mut *out) {
             let square = x * x;
@@ -312,13 +313,13 @@ fn column_squares_of<const FUSED: bool>(values: &[f32], out: &mut [f32]) {
 /// Products of two vectors: `[Σ a·b, Σ a², Σ b², Σ (a − b)², max |a − b|]`.
 pub type Products = [f64; 5];
 
-for_each_processor! {
+for_each_simd! {
     /// Adds the products of two equally long vectors.
     pub fn products(a: &[f32], b: &[f32], out: &mut Products) by products_of
 }
 
 #[inline(always)]
-fn products_of<const FUSED: bool>(a: &[f32], b: &[f32], out: &mut Products) {
+fn products_of<S: Simd>(_: S, a: &[f32], b: &[f32], out: &mut Products) {
     const N: usize = 8;
     let (mut ab, mut aa, mut bb, mut dd, mut most) = ([0.0_f64; N], [0.0_f64; N], [0.0_f64; N], [0.0_f64; N], [0.0_f64; N]);
     let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<N>(), b.as_chunks::<N>());
@@ -346,13 +347,13 @@ fn products_of<const FUSED: bool>(a: &[f32], b: &[f32], out: &mut Products) {
 /// Sum, least and largest of a cell's values.
 pub type Cell = [f32; 3];
 
-for_each_processor! {
+for_each_simd! {
     /// The cells of a row, each of `1 << shift` values, the last perhaps of fewer. A sum that isn't finite says that a value may not be.
     pub fn cells(values: &[f32], shift: u8, out: &mut [Cell]) by cells_of
 }
 
 #[inline(always)]
-fn cells_of<const FUSED: bool>(values: &[f32], shift: u8, out: &mut [Cell]) {
+fn cells_of<S: Simd>(_: S, values: &[f32], shift: u8, out: &mut [Cell]) {
     const N: usize = 8;
     for (cell, out) in values.chunks(1 << shift).zip(out) {
         let (mut sum, mut min, mut max) = ([0.0_f32; N], [f32::INFINITY; N], [f32::NEG_INFINITY; N]);

@@ -115,7 +115,7 @@ fn rail(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui.add_space(theme::GRID);
         for page in Page::ALL {
             let shown = match page {
-                Page::Model => !matches!(state.opened, Slot::Empty),
+                Page::Model | Page::Tensors => !matches!(state.opened, Slot::Empty),
                 Page::Settings => false,
                 Page::Home | Page::Chat | Page::Memory => true,
             };

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::inspect::pyramid::{self, Picture};
 use crate::inspect::stats::{self, Depth};
 use crate::inspect::values::{ScaleValues, Sorted, TensorValues, Values};
-use crate::inspect::{Model, block, diff, export, neighbours};
+use crate::file::replacement::Replacement;
+use crate::inspect::{Model, block, diff, neighbours, npy};
 use crate::kernels::courtesy::{Background, Courtesy};
 use crate::kernels::pool::Pool;
 use crate::library;
@@ -67,9 +68,16 @@ impl BrowseLane {
                     Export::Npy { model, tensor } => {
                         let info = &model.file.tensors[tensor];
                         let values = TensorValues::new(&model.file, info)?;
-                        export::npy(&values, &info.shape, &path, &background, &mut |share| tell(Seen::Writing(share)))?;
+                        npy::write(&values, &info.shape, &path, &mut |share| {
+                            tell(Seen::Writing(share));
+                            context.go_on()
+                        })?;
                     }
-                    Export::Bytes(bytes) => export::bytes(&bytes, &path)?,
+                    Export::Bytes(bytes) => {
+                        let mut file = Replacement::begin(&path)?;
+                        file.write(&bytes)?;
+                        file.finish()?;
+                    }
                 }
                 Ok(Found::Written(path))
             }
@@ -94,30 +102,21 @@ impl Lane for BrowseLane {
 
 /// The matrix that is looked at.
 fn with_values<R>(subject: &Subject, then: impl FnOnce(&dyn Values) -> Result<R>) -> Result<R> {
-    let sorted = |values: &dyn Values, then: &mut dyn FnMut(&dyn Values) -> Result<()>| -> Result<()> {
+    let sorted = |values: &dyn Values| {
         if subject.rows.is_none() && subject.cols.is_none() {
             return then(values);
         }
-        then(&Sorted::new(values, subject.rows.as_deref(), subject.cols.as_deref()))
-    };
-    let mut then = Some(then);
-    let mut out = None;
-    let mut run = |values: &dyn Values| {
-        if let Some(then) = then.take() {
-            out = Some(then(values)?);
-        }
-        Ok(())
+        then(&Sorted { values, rows: subject.rows.as_deref(), cols: subject.cols.as_deref() })
     };
     let file = &subject.model.file;
     match &subject.what {
-        What::Values { tensor, slice } => sorted(&TensorValues::new(file, &file.tensors[*tensor])?.slice(*slice), &mut run)?,
-        What::Scales { tensor } => match ScaleValues::new(file, &file.tensors[*tensor]) {
-            Some(values) => sorted(&values?, &mut run)?,
-            None => return Err(Error::unsupported("block scales", "this storage type has no blocks")),
+        What::Values { tensor, slice } => sorted(&TensorValues::new(file, &file.tensors[*tensor])?.slice(*slice)),
+        What::Scales { tensor } => match ScaleValues::new(file, &file.tensors[*tensor])? {
+            Some(values) => sorted(&values),
+            None => Err(Error::unsupported("block scales", "this storage type has no blocks")),
         },
-        What::Difference { other, pair } => sorted(&diff::DifferenceValues::new(&subject.model, other, pair)?, &mut run)?,
+        What::Difference { other, pair } => sorted(&diff::Difference::new(&subject.model, other, pair)?),
     }
-    out.ok_or_else(|| Error::Internal("nothing was looked at".into()))
 }
 
 /// Draws a matrix, telling ever sharper pictures, then counts it.
@@ -186,14 +185,14 @@ fn survey(model: &Model, tensors: &[usize], background: &Background<'_>, tell: &
 
 fn compare(model: &Model, path: &Path, background: &Background<'_>, tell: &dyn Fn(Seen)) -> Result<Found> {
     let other = Arc::new(Model::read(library::open(path)?));
-    let pairs: Arc<[diff::Pair]> = diff::pair(model, &other).into();
+    let pairs: Arc<[diff::Pair]> = diff::pairs(model, &other).into();
     tell(Seen::Paired { other: Arc::clone(&other), pairs: Arc::clone(&pairs) });
     let bytes = |pair: &diff::Pair| pair.a.map_or(0, |tensor| model.file.tensors[tensor].bytes.0);
     let all: u64 = pairs.iter().map(bytes).sum();
     let mut done = 0;
     for (at, pair) in pairs.iter().enumerate() {
         done += bytes(pair);
-        if pair.a.is_none() || pair.b.is_none() {
+        if pair.state(model, &other) != diff::State::Comparable {
             continue;
         }
         let distance = diff::compare(model, &other, pair, background, &mut |_| ());
@@ -221,7 +220,7 @@ fn alike(subject: &Subject, of: &RowOf, background: &Background<'_>) -> Result<F
         let id = u32::try_from(row).ok()?;
         vocabulary.as_ref().ok()?.vocabulary().text(id).map(ToOwned::to_owned)
     };
-    let rows = with_values(subject, |values| neighbours::of(values, row, NEIGHBOURS, background))?;
+    let rows = with_values(subject, |values| neighbours::nearest(values, row, NEIGHBOURS, background, &mut |_| ()))?;
     let rows = rows.into_iter().map(|neighbour| (neighbour, token(neighbour.row))).collect();
     Ok(Found::Neighbours(Arc::new(Neighbours { row, token: token(row), rows })))
 }

@@ -51,6 +51,18 @@ impl Picture {
         Self { rows, cols, shifts, texels: vec![Texel::EMPTY; height * width], rows_read: vec![0; height], stripe, done: 0 }
     }
 
+    /// Rows of the matrix.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of the matrix.
+    #[must_use]
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
     /// Rows and columns of texels.
     #[must_use]
     pub const fn size(&self) -> [usize; 2] {

@@ -47,6 +47,13 @@ impl Tile {
         self.texels.iter().map(|texel| texel.show(reduce)).collect()
     }
 
+    /// The number of one texel.
+    #[must_use]
+    pub fn texel(&self, row: usize, col: usize, reduce: Reduce) -> Option<f32> {
+        let inside = row < self.rows && col < self.cols;
+        inside.then(|| self.texels[row * self.cols + col].show(reduce))
+    }
+
     /// What it takes in memory.
     #[must_use]
     pub const fn bytes(&self) -> usize {

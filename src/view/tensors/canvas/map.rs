@@ -44,9 +44,9 @@ impl Tint {
     fn of(self, stats: &Stats) -> f64 {
         match self {
             Self::Bits => 0.0,
-            Self::Std => stats.std,
-            Self::AbsMax => f64::from(stats.abs_max),
-            Self::Kurtosis => stats.kurtosis.max(0.0),
+            Self::Std => stats.std().unwrap_or(0.0),
+            Self::AbsMax => stats.abs_max().map_or(0.0, f64::from),
+            Self::Kurtosis => stats.kurtosis().unwrap_or(0.0).max(0.0),
         }
     }
 }

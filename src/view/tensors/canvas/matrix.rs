@@ -60,8 +60,7 @@ pub fn draw(
 pub fn value(browsing: &Browsing, [row, col]: [usize; 2]) -> Option<f32> {
     let key = key_of([row, col]);
     let tile = browsing.tiles.get(&key)?;
-    let texels = tile.texels(Reduce::SignedExtreme);
-    texels.get((row % TILE) * tile.cols + col % TILE).copied()
+    tile.texel(row % TILE, col % TILE, Reduce::SignedExtreme)
 }
 
 /// The tile of single values that holds one.

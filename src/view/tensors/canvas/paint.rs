@@ -41,7 +41,7 @@ impl Clip {
                 let quantile = |q| stats.quantile(q).map_or(0.0, |value| value.abs() as f32);
                 quantile(tail).max(quantile(1.0 - tail))
             }
-            (Some(stats), None) => stats.abs_max,
+            (Some(stats), None) => stats.abs_max().map_or(0.0, |most| most as f32),
             (None, _) => picture.texels(Reduce::AbsMax).into_iter().filter(|value| value.is_finite()).fold(0.0, f32::max),
         };
         if end > 0.0 && end.is_finite() { end } else { 1.0 }
