@@ -27,6 +27,8 @@ pub const ALIGNMENT: u64 = 1 << 20;
 pub const METADATA_BYTES: u64 = 512 << 20;
 /// Bytes of a safetensors header, as in the format's own reader.
 pub const SAFETENSORS_HEADER: u64 = 100_000_000;
+/// Metadata entries of a safetensors file, which can be six bytes short and take many times as much when they are read.
+pub const SAFETENSORS_ENTRIES: usize = 4_096;
 /// Dimensions of a tensor in a safetensors file.
 pub const SAFETENSORS_DIMS: usize = 32;
 /// Bytes of the index of a safetensors set.

@@ -35,8 +35,10 @@ impl NpyWriter {
         let file = file.map_err(|error| Error::store(path, error))?;
         let left = shape.iter().fold(1_u64, |n, &dim| n.saturating_mul(dim));
         let mut writer = Self { path: path.to_owned(), out: BufWriter::new(file), left };
-        let dims: Vec<String> = shape.iter().map(|dim| format!("{dim},")).collect();
-        let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims.join(" "));
+        let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        // As Python writes tuples: one element has a comma after it.
+        let comma = if dims.len() == 1 { "," } else { "" };
+        let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}{comma}), }}", dims.join(", "));
         // Magic, version and length take 10 bytes; the header ends in a newline at a multiple of 64.
         let padding = 63 - (10 + header.len()) % 64;
         header.push_str(&" ".repeat(padding));

@@ -178,27 +178,28 @@ pub struct Bins {
     first: f32,
     last: f32,
     step: f32,
-    /// Bins for each unit, twice: estimates are made of halves, so that the widest range doesn't overflow.
-    twice_rate: f32,
+    /// Bins for each unit.
+    rate: f32,
+    /// What values are multiplied with first: 1, or less where the range would overflow.
+    shrink: f32,
 }
 
 impl Bins {
     /// Bins from `min` to `max`; a half to both sides where these are equal.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "4,096")]
+    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "4,096; a range that is a point")]
     pub fn new(min: f32, max: f32) -> Self {
-        let (first, last) = if min == max { (min - 0.5, max + 0.5) } else { (min, max) };
-        let range = last - first;
-        let step = if range.is_finite() { range / BINS as f32 } else { last / BINS as f32 - first / BINS as f32 };
-        let step = step.max(f32::MIN_POSITIVE);
-        Self { first, last, step, twice_rate: (2.0 / step).min(f32::MAX) }
+        let shrink = if (max - min).is_finite() { 1.0 } else { 0.25 };
+        let (first, last) = if min == max { (min - 0.5, max + 0.5) } else { (min * shrink, max * shrink) };
+        let step = ((last - first) / BINS as f32).max(f32::MIN_POSITIVE);
+        Self { first, last, step, rate: step.recip().min(f32::MAX), shrink }
     }
 
     /// The least of bin `n`, or for [`BINS`] the largest of all.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "up to 4,096")]
     pub fn edge(&self, n: usize) -> f32 {
-        if n >= BINS { self.last } else { n as f32 * self.step + self.first }
+        (if n >= BINS { self.last } else { n as f32 * self.step + self.first }) / self.shrink
     }
 }
 
@@ -210,18 +211,17 @@ for_each_simd! {
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held between 0 and 4,095 first")]
 #[inline(always)]
 fn bins_of_values<S: Simd>(_: S, values: &[f32], bins: &Bins, out: &mut [u32]) {
-    let (first, step, rate, last) = (bins.first, bins.step, bins.twice_rate, (BINS - 1) as f32);
-    let half = first * 0.5;
+    let (first, step, rate, last) = (bins.first, bins.step, bins.rate, (BINS - 1) as f32);
     for (&x, out) in values.iter().zip(out) {
-        let estimate = (x * 0.5 - half) * rate;
+        let kept = x.to_bits() & 0x7f80_0000 != 0x7f80_0000;
+        let x = x * bins.shrink;
+        let estimate = (x - first) * rate;
         let estimate = if estimate > 0.0 { estimate } else { 0.0 };
         let estimate = if estimate < last { estimate } else { last };
-        // Integers from 0 to 4,095 are exact in F32, and adding 2²³ rounds down what is moved by less than a half.
         let bin = (estimate as i32) as f32;
         let bin = if x < bin * step + first { bin - 1.0 } else { bin };
         let above = x >= (bin + 1.0) * step + first && bin < last;
         let bin = (if above { bin + 1.0 } else { bin }) as i32;
-        let kept = x.to_bits() & 0x7f80_0000 != 0x7f80_0000;
         *out = if kept { bin.max(0) as u32 } else { BINS as u32 };
     }
 }

@@ -102,8 +102,8 @@ impl Reader<'_, '_> {
         loop {
             let offset = self.json.position();
             let Some(key) = self.json.key(&mut first)? else { return Ok(()) };
-            if entries.len() as u64 == limits::ENTRIES {
-                let expected = format!("at most {} entries of metadata (Ponder's limit)", grouped(limits::ENTRIES));
+            if entries.len() == limits::SAFETENSORS_ENTRIES {
+                let expected = format!("at most {} entries of metadata (Ponder's limit)", grouped(limits::SAFETENSORS_ENTRIES as u64));
                 return Err(self.fault(offset, expected, "more"));
             }
             self.check_name(offset, &key, "a key")?;

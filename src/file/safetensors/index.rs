@@ -17,6 +17,8 @@ pub(super) struct Index {
     pub(super) tensors: Vec<(String, usize)>,
     /// The bytes of all tensors, if they were counted.
     pub(super) total: Option<u64>,
+    /// Its own length.
+    pub(super) bytes: u64,
 }
 
 impl Index {
@@ -50,7 +52,7 @@ impl Index {
         if files.is_empty() {
             return Err(Error::format(path, "`weight_map`", "names of files", "none"));
         }
-        Ok(Self { files, tensors, total })
+        Ok(Self { files, tensors, total, bytes: source.len })
     }
 }
 

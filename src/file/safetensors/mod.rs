@@ -23,6 +23,10 @@ use index::Index;
 
 /// How many names an error or warning lists.
 const NAMED: usize = 8;
+/// Rows of tensors whose files are missing that are always listed.
+const ROWS: usize = 2_048;
+/// One more is listed for so many bytes of the index; usual entries are longer.
+const ENTRY: u64 = 64;
 /// How an index's name ends.
 pub(crate) const INDEX_ENDING: &str = ".safetensors.index.json";
 
@@ -67,7 +71,7 @@ pub(crate) fn open(path: &Path, notices: &mut Notices) -> Result<Opened> {
     if part.number == 0 || part.number > part.count {
         return single(path, notices);
     }
-    set(path, &Index { files, tensors: Vec::new(), total: None }, notices)
+    set(path, &Index { files, tensors: Vec::new(), total: None, bytes: 0 }, notices)
 }
 
 fn single(path: &Path, notices: &mut Notices) -> Result<Opened> {
@@ -130,12 +134,22 @@ fn set(beside: &Path, index: &Index, notices: &mut Notices) -> Result<Opened> {
 
 /// Holds the index against what the files have; tensors of missing files become rows that say so.
 fn compare(opened: &mut Opened, index: &Index, ranges: &[Option<std::ops::Range<usize>>], notices: &mut Notices) {
-    let mut lost: Vec<TensorInfo> = Vec::new();
-    for (n, range) in ranges.iter().enumerate() {
-        let named = index.tensors.iter().filter(|(_, file)| *file == n).map(|(name, _)| name.as_str());
-        let file = &index.files[n];
+    // A row takes more than the shortest entries of an index do.
+    let room = usize::try_from(index.bytes / ENTRY).unwrap_or(0) + ROWS;
+    let (mut lost, mut untold): (Vec<TensorInfo>, usize) = (Vec::new(), 0);
+    let mut names: Vec<Vec<&str>> = vec![Vec::new(); index.files.len()];
+    for (name, file) in &index.tensors {
+        names[*file].push(name);
+    }
+    for ((range, named), file) in ranges.iter().zip(names).zip(&index.files) {
         let Some(range) = range else {
-            lost.extend(named.map(|name| row_of_missing(name, format!("its file `{}` is missing", text::shown(file, 80)))));
+            untold += named.len().saturating_sub(room - lost.len());
+            lost.extend(
+                named
+                    .into_iter()
+                    .take(room - lost.len())
+                    .map(|name| row_of_missing(name, format!("its file `{}` is missing", text::shown(file, 80)))),
+            );
             continue;
         };
         let held: HashSet<&str> = opened.tensors[range.clone()].iter().map(|tensor| tensor.name.as_str()).collect();
@@ -160,6 +174,9 @@ fn compare(opened: &mut Opened, index: &Index, ranges: &[Option<std::ops::Range<
         if lost.is_empty() && sum.0 != total {
             notices.warn(|| format!("the index counts {} bytes of tensors, the files have {}", grouped(total), grouped(sum.0)));
         }
+    }
+    if untold > 0 {
+        notices.warn(|| format!("{} more tensors of missing files aren't listed", grouped(untold as u64)));
     }
     opened.tensors.append(&mut lost);
 }

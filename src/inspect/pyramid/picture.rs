@@ -120,27 +120,23 @@ impl Picture {
         let per_piece = (PIECE / (self.stripe * self.cols).max(1)).max(1);
         while !self.is_done() {
             let first = self.done;
-            let pieces = (self.stripes() - first).div_ceil(per_piece).min(background.pool.threads() * 4);
+            // Beside an answer one piece takes long enough.
+            let together = if background.courtesy.is_busy() { 1 } else { background.pool.threads() * 4 };
+            let pieces = (self.stripes() - first).div_ceil(per_piece).min(together);
             let this = &*self;
             let mut taken: Vec<Vec<(usize, Vec<Texel>)>> = Vec::with_capacity(pieces);
             let work = |piece: usize| {
                 let from = first + piece * per_piece;
                 this.take(values, from..(from + per_piece).min(this.stripes()))
             };
-            let mut cancelled = None;
             let result = background.map(pieces, work, |_, stripes| {
                 taken.push(stripes);
                 Ok(())
             });
-            if let Err(error) = result {
-                cancelled = Some(error);
-            }
             for (stripe, texels) in taken.into_iter().flatten() {
                 self.add(stripe, &texels);
             }
-            if let Some(error) = cancelled {
-                return Err(error);
-            }
+            result?;
             if started.elapsed() >= time {
                 break;
             }
