@@ -92,6 +92,7 @@ impl Runner {
 
     /// Size of the vocabulary: the width of the logits.
     #[must_use]
+    #[expect(clippy::misnamed_getters, reason = "the head may be padded, and logits are the head's")]
     pub const fn n_vocab(&self) -> usize {
         self.decoder.spec().n_logits
     }

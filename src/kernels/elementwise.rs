@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
 #![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use super::dot::simd::{Simd, for_each_simd};
 use super::exp::exp;
 
@@ -65,7 +67,7 @@ for_each_simd! {
 #[inline(always)]
 fn gelu_tanh_mul_body<S: Simd>(_: S, gate: &mut [f32], up: &[f32]) {
     /// 2 √(2/π)
-    const LINEAR: f32 = 1.595_769_1;
+    const LINEAR: f32 = 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
     const CUBIC: f32 = LINEAR * 0.044_715;
     for (g, u) in gate.iter_mut().zip(up) {
         let x = *g;

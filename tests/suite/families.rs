@@ -18,6 +18,7 @@ use crate::support::tiny_llama::{N_VOCAB, Stored};
 
 /// Past windows and original contexts, past a block of the cache where that is tested.
 const POSITIONS: usize = 150;
+const _: () = assert!(ORIGINAL < POSITIONS && WINDOW < POSITIONS, "both are passed");
 
 /// Fast arithmetic in which nothing is rounded: F32 weights take F32 activations.
 const FAST_F32: Choice = Choice { kv: KvDtype::F32, ..FAST };
@@ -317,7 +318,6 @@ fn windows_and_layers_are_what_the_file_says() {
     assert!(phi.spec.unwrap().layers.iter().all(|layer| layer.window.is_none()));
     let still = spec(&family("granite").gguf().kv("granite.rope.scaling.finetuned", false));
     assert!(still.layers.iter().all(|layer| !layer.rotates));
-    assert!(ORIGINAL < POSITIONS && WINDOW < POSITIONS);
 }
 
 #[test]

@@ -49,7 +49,8 @@ fn a_spec_is_what_the_metadata_says() {
     let rope = RopeSpec { theta: 10_000.0, scaling: RopeScaling::None, factors: RopeFactors::None, magnitude: 1.0 };
     assert_eq!((spec.rope, spec.local_rope), (rope, rope));
     assert_eq!(spec.layers, [LayerSpec { window: None, rotates: true }; 2]);
-    assert_eq!([spec.embedding_scale, spec.attention_scale, spec.residual_scale, spec.logit_scale], [1.0, 0.25, 1.0, 1.0]);
+    let scales = [spec.embedding_scale, spec.attention_scale, spec.residual_scale, spec.logit_scale];
+    assert_eq!(scales.map(f32::to_bits), [1.0_f32, 0.25, 1.0, 1.0].map(f32::to_bits));
     assert_eq!((spec.attention_cap, spec.logit_cap), (None, None));
     assert!(spec.tied_head && !spec.qkv_bias && !spec.attn_output_bias && !spec.fused_gate_up && !spec.has_local_rope());
 }

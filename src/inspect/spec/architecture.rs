@@ -7,6 +7,7 @@ use crate::kernels::elementwise::Activation;
 
 /// A family of decoders. What a file may state is stated by the file; here is what it takes for granted.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Architecture {
     /// The name in `general.architecture`.
     pub name: &'static str,

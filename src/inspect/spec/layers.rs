@@ -16,15 +16,10 @@ pub struct LayerSpec {
 /// All layers, the first one first.
 pub(super) fn read(keys: Keys<'_>, architecture: &Architecture, n_layers: usize, notices: &mut Vec<String>) -> Result<Vec<LayerSpec>> {
     let stated = keys.count("attention.sliding_window")?;
-    let window = match architecture.sliding {
-        Some(sliding) => stated.or(sliding.window).filter(|&window| window > 0),
-        None => {
-            if let Some(window) = stated.filter(|&window| window > 0 && architecture.idle_window) {
-                notices.push(format!("the file states a window of {window} positions; as in llama.cpp, attention sees all of them"));
-            }
-            None
-        }
-    };
+    let window = architecture.sliding.and_then(|sliding| stated.or(sliding.window)).filter(|&window| window > 0);
+    if let Some(window) = stated.filter(|&window| window > 0 && architecture.idle_window) {
+        notices.push(format!("the file states a window of {window} positions; as in llama.cpp, attention sees all of them"));
+    }
     let period = architecture.sliding.map_or(1, |sliding| sliding.period);
     let slides = match window {
         Some(_) => pattern(keys, n_layers, period)?,

@@ -143,7 +143,9 @@ impl TinyFamily {
                 weights.matrix(&name("attn_qkv"), [q + 2 * kv, width], 2.5);
                 weights.matrix(&name("ffn_up"), [2 * ff, width], 2.5);
             } else {
-                rows.into_iter().for_each(|(part, rows)| weights.matrix(&name(part), [rows, width], 2.5));
+                for (part, rows) in rows {
+                    weights.matrix(&name(part), [rows, width], 2.5);
+                }
             }
             weights.matrix(&name("attn_output"), [width, q], 2.5);
             weights.matrix(&name("ffn_down"), [width, ff], 2.5);

@@ -1,7 +1,7 @@
 //! A decoder's forward pass in F64, written from the definitions and for nothing but to be compared with: no cache, no blocks, no code of
 //! Ponder's. It reads the values that a test stored, not the file.
 //!
-//! Vaswani et al. 2017; Su et al. 2021 (rotation); Zhang and Sennrich 2019 (norm); Shazeer 2020 (gated units); Peng et al. 2023 (YaRN);
+//! Vaswani et al. 2017; Su et al. 2021 (rotation); Zhang and Sennrich 2019 (norm); Shazeer 2020 (gated units); Peng et al. 2023 (`YaRN`);
 //! Gemma Team 2024 (caps, alternating windows, norms around).
 #![expect(clippy::cast_precision_loss, reason = "widths and positions are small")]
 
