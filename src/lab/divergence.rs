@@ -390,18 +390,15 @@ impl Comparison {
         let Some((_, pass)) = &mut self.pass else { return Err(Error::Internal("a model that was loaded is not there".into())) };
         let asked = RefCell::new(progress);
         let go_on = || (asked.borrow_mut())(Bytes(0));
-        let (chunk, goal) = match next {
-            Next::Measure { chunk, goal } => (chunk, goal),
-            _ => {
-                if kind == Kind::Candidate && pass.decode(&self.chunks, &go_on)? {
-                    return Ok(Step::Scored(run));
-                }
-                self.runs[run].note_speed(pass);
-                self.runs[run].status = Status::Done;
-                self.pass = None;
-                alloc::trim();
-                return Ok(Step::Ended(run));
+        let Next::Measure { chunk, goal } = next else {
+            if kind == Kind::Candidate && pass.decode(&self.chunks, &go_on)? {
+                return Ok(Step::Scored(run));
             }
+            self.runs[run].note_speed(pass);
+            self.runs[run].status = Status::Done;
+            self.pass = None;
+            alloc::trim();
+            return Ok(Step::Ended(run));
         };
         pass.on(chunk);
         let (fed, logits) = pass.feed(&self.chunks, goal, &go_on)?;

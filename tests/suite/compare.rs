@@ -136,8 +136,8 @@ fn a_model_is_no_distance_from_itself() {
     let mut comparison = try_compare(&model, vec![itself], Settings { noise_floor: true, ..settings() }, MACHINE).unwrap();
     finish(&mut comparison);
     let summary = run(&comparison, 0).summary().unwrap();
-    assert!(summary.kld.max < 1e-6 && summary.ratio.value == 1.0 && summary.rms_dp.value == 0.0, "{summary:?}");
-    assert_eq!(summary.top1.value, 1.0);
+    assert!(summary.kld.max < 1e-6 && summary.ratio.value.to_bits() == 1.0_f64.to_bits() && summary.rms_dp.value < 1e-12, "{summary:?}");
+    assert!(summary.top1.value > 0.999_999);
     let floor = comparison.noise_floor().unwrap().summary().unwrap();
     assert!(floor.kld.mean > 1e-7, "fast and exact arithmetic do differ: {}", floor.kld.mean);
 }
@@ -323,7 +323,7 @@ fn figures_have_the_errors_that_llama_perplexity_prints() {
     let klds = [0.5, 0.01, 0.02, 0.03, 0.001, 0.2, 0.05, 0.07, 0.0, 0.11, 0.04, 0.09];
     let all: Vec<Difference> =
         (0_u8..).zip(klds).map(|(i, kld)| difference(kld, 2.0 + f64::from(i) * 0.1, 1.9 + f64::from(i) * 0.11, i % 4 != 0)).collect();
-    let found = Summary::of(all.iter());
+    let found = Summary::of(&all.iter());
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} and {b}");
     near(found.kld.mean, 0.093_416_666_667);
     near(found.kld.stderr, 0.040_440_839_4);
@@ -336,9 +336,9 @@ fn figures_have_the_errors_that_llama_perplexity_prints() {
     near(found.ppl.stderr, 2.55_f64.exp() * 0.104_083_300);
     near(found.ln_ratio.value, 0.045);
     near(found.ln_ratio.stderr, 0.010_408_330);
-    let few = Summary::of(all[..10].iter());
+    let few = Summary::of(&all[..10].iter());
     assert_eq!((few.kld.stderr, few.ppl.stderr), (0.0, 0.0), "ten positions have no error");
-    assert_eq!(Summary::of([].iter()).positions, 0);
+    assert_eq!(Summary::of(&[].iter()).positions, 0);
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn histograms_count_every_position_once() {
 }
 
 fn outcome(name: &str, bytes: u64, (kld, stderr): (f64, f64), top1: f64, ln_ratio: f64, speed: f64) -> Outcome {
-    let mut summary = Summary::of([difference(kld, 1.0, 1.0, true)].iter());
+    let mut summary = Summary::of(&[difference(kld, 1.0, 1.0, true)].iter());
     (summary.kld.mean, summary.kld.stderr, summary.top1.value, summary.top1.stderr) = (kld, stderr, top1, 0.004);
     summary.ln_ratio.value = ln_ratio;
     Outcome { name: name.into(), bytes: Bytes(bytes), summary, decode: Some(TokensPerSecond(speed)), measured: true }

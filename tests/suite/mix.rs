@@ -51,6 +51,9 @@ fn exceptions(mix: &Mix, part: &str, usual: DType) -> Vec<(DType, Vec<usize>)> {
     found
 }
 
+/// A label, its usual type, its head's, and what values, narrowing projections and attention's output have in which layers.
+type Expected = (Label, DType, DType, [Vec<(DType, Vec<usize>)>; 3]);
+
 const MORE_BITS: [usize; 12] = [0, 1, 2, 5, 8, 11, 14, 17, 20, 21, 22, 23];
 
 /// What llama.cpp (llama-cpp-python 0.3.36) made of a random llama of 24 layers, 512 wide, with 32 heads sharing 8.
@@ -59,7 +62,6 @@ fn every_label_is_what_llama_cpp_makes_of_it() {
     use DType::{IQ4NL, IQ4XS, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
     let all = || (0..24).collect::<Vec<usize>>();
     let from = |first: usize| (first..24).collect::<Vec<usize>>();
-    type Expected = (Label, DType, DType, [Vec<(DType, Vec<usize>)>; 3]);
     let expected: [Expected; 18] = [
         (Label::F16, DType::F16, DType::F16, [vec![], vec![], vec![]]),
         (Label::BF16, DType::BF16, DType::BF16, [vec![], vec![], vec![]]),

@@ -224,7 +224,7 @@ fn distortion_is_that_of_the_formulas() {
     let found = distortion::measure(&open(&first), Against::File(&open(&second)), &pool(2), &mut |_, _| true).unwrap();
     assert_eq!(found.len(), 1, "what only one of them has is not compared");
     let square = |x: f32| f64::from(x).powi(2);
-    let rmse = ((0.25_f64.powi(2) + 0.75_f64.powi(2)) / 2.0).sqrt();
+    let rmse = f64::midpoint(0.25_f64.powi(2), 0.75_f64.powi(2)).sqrt();
     let spread = (values.iter().map(|&x| square(x)).sum::<f64>() / 64.0).sqrt();
     let product: f64 = values.iter().zip(&moved).map(|(a, b)| f64::from(a * b)).sum();
     let lengths = (values.iter().map(|&x| square(x)).sum::<f64>() * moved.iter().map(|&x| square(x)).sum::<f64>()).sqrt();
