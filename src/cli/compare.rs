@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::args::Compare as Args;
 use super::{go_on, note, prepare, show};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::file::replacement::Replacement;
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
 use crate::lab::advice::{Outcome, advice, nats};
@@ -46,7 +47,9 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     if let Some(path) = &args.csv {
-        std::fs::write(path, export::csv(&comparison)).map_err(|error| Error::store(path, format!("could not be written: {error}")))?;
+        let mut file = Replacement::begin(path)?;
+        file.write(export::csv(&comparison).as_bytes())?;
+        file.finish()?;
     }
     let failed = comparison.runs().iter().find_map(|run| match &run.status {
         Status::Failed(error) => Some(error.clone()),

@@ -3,7 +3,7 @@
 use super::candidate::{Candidate, Need};
 use super::row::Storage;
 use crate::error::{Error, Result};
-use crate::memory::plan::Choice;
+use crate::memory::plan::{Arithmetic, Choice, PREFILL_CHUNK};
 use crate::memory::probe::Machine;
 use crate::units::Bytes;
 
@@ -15,6 +15,15 @@ const RANKED_BYTES: u64 = 8;
 
 /// What a position takes beside its logits: the most probable tokens, twice.
 const BESIDE_BYTES: u64 = 512;
+
+/// How many positions the reference is kept at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Positions {
+    /// All of them.
+    pub all: usize,
+    /// Those of the first impression, which are kept in full where the others are not.
+    pub impression: usize,
+}
 
 /// What a comparison takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +52,7 @@ impl Budget {
         Self { reference: none, candidate: none, cache: Bytes(0), storage, together: false, peak: Bytes(0), available }
     }
 
-    /// Plans a comparison of `positions` positions over `n_vocab` tokens. `most_cache` bounds what is kept of the reference.
+    /// Plans a comparison at so many positions over `n_vocab` tokens. `most_cache` bounds what is kept of the reference.
     ///
     /// # Errors
     /// [`Error::OverBudget`] when not even one model at a time fits; the reason why a model cannot run.
@@ -52,35 +61,41 @@ impl Budget {
         candidates: &[Candidate],
         choice: Choice,
         machine: &Machine,
-        positions: usize,
+        positions: Positions,
         n_vocab: usize,
         most_cache: Bytes,
     ) -> Result<Self> {
         let available = Bytes(machine.available.0 / 10 * 9);
+        // All rows of logits of a few tokens, as the arithmetic has them and as they are handed out.
+        let copies = if choice.arithmetic == Arithmetic::Exact { 3 } else { 2 };
+        let logits = Bytes((copies * PREFILL_CHUNK.min(choice.context) * n_vocab) as u64 * 4);
+        let grown = |need: Need| Need { total: need.total + logits, peak: need.peak.max(need.total + logits), ..need };
         let mut largest = Need::default();
         for candidate in candidates {
-            let need = candidate.need(choice, machine)?;
+            let need = grown(candidate.need(choice, machine)?);
             largest.weights = largest.weights.max(need.weights);
             largest.total = largest.total.max(need.total);
             largest.peak = largest.peak.max(need.peak);
         }
-        let reference = reference.need(choice, machine)?;
+        let tokenizer = reference.model.tokenizer_estimate();
+        let reference = grown(reference.need(choice, machine)?);
         // The later to be loaded finds the other one there.
         let both = (reference.peak + largest.total).max(reference.total + largest.peak);
         let one = reference.peak.max(largest.peak);
-        let positions = positions.max(1) as u64;
-        let beside = Bytes(positions * BESIDE_BYTES);
-        let together = both + beside + Bytes(positions * LEAST_TOP as u64 * RANKED_BYTES) <= available;
+        let all = positions.all.max(1) as u64;
+        let beside = Bytes(all * BESIDE_BYTES) + tokenizer;
+        let impression = Bytes(positions.impression as u64 * n_vocab as u64 * 4);
+        let together = both + beside + impression + Bytes(all * LEAST_TOP as u64 * RANKED_BYTES) <= available;
         let models = if together { both } else { one };
         let room = Bytes(available.saturating_sub(models + beside).0.min(most_cache.0));
-        let full = Bytes(positions * n_vocab as u64 * 4);
-        let (storage, logits) = if full <= room {
+        let full = Bytes(all * n_vocab as u64 * 4);
+        let (storage, kept) = if full <= room {
             (Storage::Full, full)
         } else {
-            let k = (room.0 / positions / RANKED_BYTES).clamp(LEAST_TOP as u64, n_vocab as u64);
-            (Storage::Top(usize::try_from(k).unwrap_or(LEAST_TOP)), Bytes(positions * k * RANKED_BYTES))
+            let k = (room.saturating_sub(impression).0 / all / RANKED_BYTES).clamp(LEAST_TOP as u64, n_vocab as u64);
+            (Storage::Top(usize::try_from(k).unwrap_or(LEAST_TOP)), Bytes(all * k * RANKED_BYTES) + impression)
         };
-        let (cache, peak) = (logits + beside, models + logits + beside);
+        let (cache, peak) = (kept + beside, models + kept + beside);
         if peak > available {
             return Err(Error::OverBudget {
                 part: "comparing (one model at a time)".into(),

@@ -193,7 +193,9 @@ fn sums(reference: &Model, tensor: &TensorInfo, pool: &Pool, become_: Become<'_>
             let range = row * cols..(row + 1) * cols;
             part[0] = Sums::of(&values[range.clone()], &others[range]);
         });
-        parts.into_iter().for_each(|part| total.add(part));
+        for part in parts {
+            total.add(part);
+        }
         go_on()?;
     }
     Ok(total)

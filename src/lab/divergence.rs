@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::budget::Budget;
+use super::budget::{Budget, Positions};
 use super::candidate::{Candidate, check_vocabulary};
 use super::pass::Pass;
 use super::row::{Difference, Row};
@@ -150,7 +150,7 @@ impl Comparison {
         let spec = self.reference.model.spec.as_ref().map_err(Clone::clone)?;
         let candidates: Vec<Candidate> = self.runs.iter().map(|run| run.candidate.clone()).collect();
         let impression = self.chunks.half() - self.chunks.preview();
-        let positions = self.chunks.tokens.len() * self.chunks.scored() + impression;
+        let positions = Positions { all: self.chunks.tokens.len() * self.chunks.scored() + impression, impression };
         // The noise floor is measured in the other arithmetic, whose activations may take more.
         let exact = self.settings.exact || self.settings.noise_floor;
         let choice = self.choice(if exact { Arithmetic::Exact } else { Arithmetic::Fast });
@@ -223,12 +223,20 @@ impl Comparison {
         self.kept.get(chunk + 1)?.get(position.checked_sub(self.chunks.half())?)
     }
 
-    /// The mean share of probability that is kept only as a sum: KL is too low by about as much of itself.
+    /// The mean share of the reference's probability that is kept as a sum and not token by token.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^53")]
     pub fn kept_as_sum(&self) -> f64 {
         let rows = || self.kept.iter().flatten();
         rows().map(Row::rest).sum::<f64>() / rows().count().max(1) as f64
+    }
+
+    /// By which share of itself KL comes out too low because of that, as measured over the first impressions; 0 where all is kept.
+    #[must_use]
+    pub fn lost(&self) -> f64 {
+        let impressions = || self.runs.iter().flat_map(|run| &run.impression).filter_map(|d| Some((d.kld, d.in_full?)));
+        let (kept, full) = impressions().fold((0.0, 0.0), |sums, (kept, full)| (sums.0 + kept, sums.1 + full));
+        if full > 0.0 { 1.0 - kept / full } else { 0.0 }
     }
 
     /// The share of the work that is done, and the seconds that are left if it goes on as it did; `None` before anything was read.
@@ -339,11 +347,13 @@ impl Comparison {
         let asked = RefCell::new(progress);
         let (fed, logits) = pass.feed(&self.chunks, goal, &|| (asked.borrow_mut())(Bytes(0)))?;
         if let Some(logits) = logits {
-            let (tokens, storage, first) = (&self.chunks.tokens[chunk], self.budget.storage, fed.start);
+            let (chunks, storage, first) = (&self.chunks, self.budget.storage, fed.start);
+            let tokens = &chunks.tokens[chunk];
             let width = logits.len() / fed.len();
             let mut rows: Vec<Option<Row>> = vec![None; fed.len()];
             self.room.pool.chunks(&mut rows, 1, |i, row| {
-                row[0] = Some(Row::new(&logits[i * width..][..width], tokens[first + i + 1], storage));
+                let impression = first < chunks.half();
+                row[0] = Some(Row::new(&logits[i * width..][..width], tokens[first + i + 1], storage, impression));
             });
             for (position, row) in (first..).zip(rows.into_iter().flatten()) {
                 let (list, start) = if position < self.chunks.half() {
@@ -380,18 +390,15 @@ impl Comparison {
         let Some((_, pass)) = &mut self.pass else { return Err(Error::Internal("a model that was loaded is not there".into())) };
         let asked = RefCell::new(progress);
         let go_on = || (asked.borrow_mut())(Bytes(0));
-        let (chunk, goal) = match next {
-            Next::Measure { chunk, goal } => (chunk, goal),
-            _ => {
-                if kind == Kind::Candidate && pass.decode(&self.chunks, &go_on)? {
-                    return Ok(Step::Scored(run));
-                }
-                self.runs[run].note_speed(pass);
-                self.runs[run].status = Status::Done;
-                self.pass = None;
-                alloc::trim();
-                return Ok(Step::Ended(run));
+        let Next::Measure { chunk, goal } = next else {
+            if kind == Kind::Candidate && pass.decode(&self.chunks, &go_on)? {
+                return Ok(Step::Scored(run));
             }
+            self.runs[run].note_speed(pass);
+            self.runs[run].status = Status::Done;
+            self.pass = None;
+            alloc::trim();
+            return Ok(Step::Ended(run));
         };
         pass.on(chunk);
         let (fed, logits) = pass.feed(&self.chunks, goal, &go_on)?;

@@ -55,7 +55,7 @@ pub fn json(comparison: &Comparison) -> Value {
             "available": budget.available.0,
             "together": budget.together,
         },
-        "kept": { "kind": kept, "top": top, "rest": number(comparison.kept_as_sum()) },
+        "kept": { "kind": kept, "top": top, "rest": number(comparison.kept_as_sum()), "kld_lost": number(comparison.lost()) },
         "noise_floor": floor.as_ref().map(|floor| json!({
             "kld": number(floor.kld.mean),
             "kld_stderr": number(floor.kld.stderr),

@@ -35,11 +35,12 @@ pub struct Row {
 #[derive(Debug, Clone)]
 enum Logits {
     Full(Box<[f32]>),
-    /// `rest` is what the probabilities of all others add up to.
+    /// `rest` is what the probabilities of all others add up to; `whole` is there where it is measured what that loses.
     Top {
         tokens: Box<[u32]>,
         logits: Box<[f32]>,
         rest: f64,
+        whole: Option<Box<[f32]>>,
     },
 }
 
@@ -48,6 +49,8 @@ enum Logits {
 pub struct Difference {
     /// KL(reference ‖ model), in nats.
     pub kld: f64,
+    /// The same with all of the reference, where only its most probable tokens are kept and this is measured.
+    pub in_full: Option<f64>,
     /// −ln p of the token that came, by the model.
     pub nll: f64,
     /// The same by the reference.
@@ -59,9 +62,10 @@ pub struct Difference {
 }
 
 impl Row {
-    /// Keeps a row of logits; `came` is the token that follows in the text.
+    /// Keeps a row of logits; `came` is the token that follows in the text. With `probe` all of it is kept beside what is to be kept, to
+    /// measure the difference.
     #[must_use]
-    pub fn new(logits: &[f32], came: u32, storage: Storage) -> Self {
+    pub fn new(logits: &[f32], came: u32, storage: Storage, probe: bool) -> Self {
         let (scale, top) = (scale(logits), top(logits));
         let kept = match storage {
             Storage::Top(k) if k < logits.len() => {
@@ -72,7 +76,7 @@ impl Row {
                 rest.sort_unstable();
                 let rest = rest.iter().map(|&token| (f64::from(logits[token as usize]) - scale).exp()).sum();
                 let values = kept.iter().map(|&token| logits[token as usize]).collect();
-                Logits::Top { tokens: kept.to_vec().into(), logits: values, rest }
+                Logits::Top { tokens: kept.to_vec().into(), logits: values, rest, whole: probe.then(|| logits.into()) }
             }
             _ => Logits::Full(logits.into()),
         };
@@ -88,23 +92,17 @@ impl Row {
         }
     }
 
-    /// The bytes of the logits that are kept.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        match &self.logits {
-            Logits::Full(logits) => size_of_val::<[f32]>(logits),
-            Logits::Top { tokens, logits, .. } => size_of_val::<[u32]>(tokens) + size_of_val::<[f32]>(logits),
-        }
-    }
-
     /// How far a model is whose logits these are; `came` as in [`Self::new`]. Where only the highest are kept, the rest counts as one
     /// token: KL is then too low by what happens within it.
     #[must_use]
     pub fn compare(&self, logits: &[f32], came: u32) -> Difference {
         let (scale, top) = (scale(logits), top(logits));
+        let of_all = |reference: &[f32]| expected_difference(reference, logits, self.scale) + scale - self.scale;
+        let mut in_full = None;
         let kld = match &self.logits {
-            Logits::Full(reference) => expected_difference(reference, logits, self.scale) + scale - self.scale,
-            Logits::Top { tokens, logits: reference, rest } => {
+            Logits::Full(reference) => of_all(reference),
+            Logits::Top { tokens, logits: reference, rest, whole } => {
+                in_full = whole.as_deref().map(of_all);
                 let (mut kld, mut kept) = (0.0, 0.0);
                 for (&token, &reference) in tokens.iter().zip(reference) {
                     let (p, q) = (f64::from(reference) - self.scale, f64::from(logits[token as usize]) - scale);
@@ -116,6 +114,7 @@ impl Row {
         };
         Difference {
             kld: kld.max(0.0),
+            in_full,
             nll: nll(logits, came, scale),
             reference_nll: self.nll,
             same_top: self.top.first().map(|ranked| ranked.0) == top.first().map(|ranked| ranked.0),

@@ -83,9 +83,9 @@ impl Run {
     #[must_use]
     pub fn summary(&self) -> Option<Summary> {
         if self.scores.is_empty() {
-            return (!self.impression.is_empty()).then(|| Summary::of(self.impression.iter()));
+            return (!self.impression.is_empty()).then(|| Summary::of(&self.impression.iter()));
         }
-        Some(Summary::of(self.scores.iter().flatten()))
+        Some(Summary::of(&self.scores.iter().flatten()))
     }
 
     /// The scored positions where it is farthest from the reference, the worst first: chunk, position in it, and what was there.

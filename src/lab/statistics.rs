@@ -113,7 +113,7 @@ impl Summary {
     /// The figures over these positions.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^53")]
-    pub fn of<'a>(differences: impl Iterator<Item = &'a Difference> + Clone) -> Self {
+    pub fn of<'a>(differences: &(impl Iterator<Item = &'a Difference> + Clone)) -> Self {
         let n = differences.clone().count();
         let dp = |d: &Difference| (-d.nll).exp() - (-d.reference_nll).exp();
         let squares = estimate(differences.clone().map(|d| dp(d).powi(2)));

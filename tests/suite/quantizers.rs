@@ -49,7 +49,8 @@ fn bytes_of(processor: Processor, dtype: DType, values: &[f32]) -> Vec<u8> {
 }
 
 fn beginning_of_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let first: [u8; 8] = std::array::from_fn(|i| Sha256::digest(bytes)[i]);
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 #[test]

@@ -8,6 +8,8 @@
 #![expect(clippy::inline_always, reason = "quantizers are compiled for the instructions of their callers")]
 #![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays, and closures are not compiled for instructions")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole numbers of a few bits")]
+#![expect(clippy::float_cmp, reason = "what is exactly zero, or exactly as far, is another case")]
+#![expect(clippy::needless_bitwise_bool, reason = "a branch in a loop keeps it from becoming vector code")]
 
 mod floats;
 mod lanes;

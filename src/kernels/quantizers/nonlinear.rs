@@ -24,7 +24,7 @@ const STEPS: [(f32, f32); 15] = {
     let mut i = 0;
     while i < 15 {
         let (low, high) = (VALUES[i] as f32, VALUES[i + 1] as f32);
-        steps[i] = ((low + high) / 2.0, high - low);
+        steps[i] = (low.midpoint(high), high - low);
         i += 1;
     }
     steps

@@ -72,14 +72,14 @@ fn codes<S: Simd, const N: usize>(s: S, search: Search, x: &[Lanes; N], by: &Lan
 #[inline(always)]
 fn search<S: Simd, const N: usize>(s: S, search: Search, x: &[Lanes; N], weights: &[Lanes; N]) -> Found {
     let (mut low, mut high) = (x[0], x[0]);
-    let (mut sum_w, mut sum_x) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    let (mut weight_sum, mut value_sum) = ([0.0_f32; LANES], [0.0_f32; LANES]);
     for i in 0..N {
         for lane in 0..LANES {
             let (value, weight) = (x[i][lane], weights[i][lane]);
             low[lane] = if value < low[lane] { value } else { low[lane] };
             high[lane] = if value > high[lane] { value } else { high[lane] };
-            sum_w[lane] += weight;
-            sum_x[lane] += weight * value;
+            weight_sum[lane] += weight;
+            value_sum[lane] += weight * value;
         }
     }
     let (mut scale, mut by) = ([0.0_f32; LANES], [0.0_f32; LANES]);
@@ -94,26 +94,26 @@ fn search<S: Simd, const N: usize>(s: S, search: Search, x: &[Lanes; N], weights
     let mut best = error(s, search, x, weights, &codes(s, search, x, &by, &min), &scale, &min);
     let (mut best_by, mut best_from) = (by, min);
 
-    for try_ in 0..=search.tries {
-        let steps = (search.first + 0.1 * f32::from(try_)) + search.most;
+    for attempt in 0..=search.tries {
+        let steps = (search.first + 0.1 * f32::from(attempt)) + search.most;
         for lane in 0..LANES {
             by[lane] = steps / (high[lane] - min[lane]);
         }
         let codes = codes(s, search, x, &by, &min);
-        let (mut sum_l, mut sum_l2, mut sum_xl) = (s.floats(0.0), s.floats(0.0), s.floats(0.0));
+        let (mut code_sum, mut square_sum, mut product_sum) = (s.floats(0.0), s.floats(0.0), s.floats(0.0));
         for i in 0..N {
             let weighted = s.multiply(s.load(&weights[i]), codes[i]);
-            sum_l = s.add(sum_l, weighted);
-            sum_l2 = s.add(sum_l2, s.multiply(weighted, codes[i]));
-            sum_xl = s.add(sum_xl, s.multiply(weighted, s.load(&x[i])));
+            code_sum = s.add(code_sum, weighted);
+            square_sum = s.add(square_sum, s.multiply(weighted, codes[i]));
+            product_sum = s.add(product_sum, s.multiply(weighted, s.load(&x[i])));
         }
-        let (sum_l, sum_l2, sum_xl) = (s.store(sum_l), s.store(sum_l2), s.store(sum_xl));
+        let (code_sum, square_sum, product_sum) = (s.store(code_sum), s.store(square_sum), s.store(product_sum));
         let (mut new_scale, mut new_min, mut solved) = ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
         for lane in 0..LANES {
-            solved[lane] = sum_w[lane] * sum_l2[lane] - sum_l[lane] * sum_l[lane];
-            let free_scale = (sum_w[lane] * sum_xl[lane] - sum_x[lane] * sum_l[lane]) / solved[lane];
-            let free_min = (sum_l2[lane] * sum_x[lane] - sum_l[lane] * sum_xl[lane]) / solved[lane];
-            let without = sum_xl[lane] / sum_l2[lane];
+            solved[lane] = weight_sum[lane] * square_sum[lane] - code_sum[lane] * code_sum[lane];
+            let free_scale = (weight_sum[lane] * product_sum[lane] - value_sum[lane] * code_sum[lane]) / solved[lane];
+            let free_min = (square_sum[lane] * value_sum[lane] - code_sum[lane] * product_sum[lane]) / solved[lane];
+            let without = product_sum[lane] / square_sum[lane];
             new_scale[lane] = if free_min > 0.0 { without } else { free_scale };
             new_min[lane] = if free_min > 0.0 { 0.0 } else { free_min };
         }
