@@ -20,7 +20,13 @@ pub(super) fn ui(ui: &mut Ui, state: &State, subject: &Subject) {
     let none = |ui: &mut Ui| {
         widgets::note(ui, "Click a value in the picture to see its block.");
     };
-    widgets::slot(ui, &state.browsing.block, none, |ui, ()| drop(widgets::note(ui, "Reading the block")), |ui, block| of(ui, block, subject));
+    widgets::slot(
+        ui,
+        &state.browsing.block,
+        none,
+        |ui, ()| drop(widgets::note(ui, "Reading the block")),
+        |ui, block| of(ui, block, subject),
+    );
 }
 
 /// The block that is here.

@@ -52,7 +52,13 @@ impl Detail {
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) {
         let shown = state.browsing.subject.as_ref().and_then(|subject| Some((subject, subject.what.tensor()?)));
         let Some((subject, tensor)) = shown.filter(|(subject, tensor)| *tensor < subject.model.file.tensors.len()) else {
-            widgets::empty(ui, icons::TENSORS, "No tensor chosen", "Choose one in the list or in the map to see all that is known of it.", None);
+            widgets::empty(
+                ui,
+                icons::TENSORS,
+                "No tensor chosen",
+                "Choose one in the list or in the map to see all that is known of it.",
+                None,
+            );
             return;
         };
         ScrollArea::vertical().id_salt("tensor detail").auto_shrink(false).show(ui, |ui| {
