@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::engine::cut::Token;
 use crate::engine::prompt::Prompt;
 use crate::engine::sampler::Sampling;
 use crate::engine::session::{Input, ModelId};
+use crate::engine::tokenizer::Special;
 use crate::error::Error;
 use crate::inspect::Model;
 use crate::kernels::bandwidth::Bandwidth;
@@ -70,6 +72,15 @@ pub enum Command {
         model: ModelId,
         /// What to say to it.
         input: Input,
+    },
+    /// Cut a text as the model would read it. Engine lane.
+    Tokenize {
+        /// The loaded model.
+        model: ModelId,
+        /// The text.
+        text: String,
+        /// Whether special tokens in it count.
+        special: Special,
     },
     /// Measure how fast the machine reads memory. Engine lane: never beside an answer, which it would slow down.
     MeasureBandwidth {
@@ -237,6 +248,8 @@ pub enum Outcome {
     Bandwidth(Bandwidth),
     /// The prompt as the model reads it.
     Prompt(Prompt),
+    /// How a text is cut.
+    Tokens(Vec<Token>),
     /// What was on disk, and what could not be read.
     Restored(Box<Restored>),
     /// It is on disk.

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::window::Renderer;
 use crate::kernels::level::Level;
+use crate::lab::label::Label;
 use crate::memory::plan::KvDtype;
 
 /// Runs local AI models and lets you look inside them.
@@ -47,6 +48,12 @@ pub enum Command {
     Perplexity(Perplexity),
     /// Count right answers to held-out questions, at one level of quantization or many.
     Answers(Answers),
+    /// Write a model as another quantization: a GGUF file that llama.cpp loads.
+    Quantize(Quantize),
+    /// Hold models against a reference over a text: KL divergence, agreement, perplexity, by the protocol of llama-perplexity.
+    Compare(Compare),
+    /// How far a quantization moves each tensor.
+    Distortion(Distortion),
     /// Get the starter model into the models folder and print its path.
     Fetch(Fetch),
 }
@@ -359,6 +366,97 @@ impl ValueEnum for To {
             Self::All => Some(PossibleValue::new("all")),
             Self::Level(level) => level.to_possible_value(),
         }
+    }
+}
+
+/// `ponder quantize`
+#[derive(Debug, Args)]
+pub struct Quantize {
+    /// The file, and how to print. The best file you have: F32, F16 or BF16.
+    #[command(flatten)]
+    pub target: Target,
+    /// The file to write.
+    pub out: PathBuf,
+    /// The quantization, with llama.cpp's rules for which tensor gets what.
+    #[arg(long, value_enum, ignore_case = true, value_name = "LABEL")]
+    pub to: Label,
+    /// A type for the tensors whose names match, whatever the label says: `attn_v=q8_0`, `blk.0.*=f16`; may be given more than once, the
+    /// first that matches counts.
+    #[arg(long, value_name = "PATTERN=TYPE")]
+    pub keep: Vec<String>,
+    /// The label's type for every matrix, without exceptions.
+    #[arg(long)]
+    pub pure: bool,
+    /// Only say what would become of which tensor.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compute threads; all processors by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// `ponder compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The reference, the best file you have, and how to print.
+    #[command(flatten)]
+    pub target: Target,
+    /// Files, or names of quantizations to be made of the reference in memory: `q8_0 q4_k_m ./other.gguf`.
+    #[arg(value_name = "CAND", required = true)]
+    pub candidates: Vec<PathBuf>,
+    /// A file with the text, UTF-8; a text that was written for it by default.
+    #[arg(long)]
+    pub text_file: Option<PathBuf>,
+    /// Tokens of a chunk; the second half of each is scored.
+    #[arg(long, default_value_t = 512)]
+    pub chunk: usize,
+    /// At most so many chunks.
+    #[arg(long, value_name = "N")]
+    pub chunks: Option<usize>,
+    /// Exact arithmetic: everything in F32.
+    #[arg(long)]
+    pub exact: bool,
+    /// A type for the tensors whose names match, in candidates that are made in memory.
+    #[arg(long, value_name = "PATTERN=TYPE")]
+    pub keep: Vec<String>,
+    /// Do not measure what rounding of activations alone does.
+    #[arg(long)]
+    pub no_noise_floor: bool,
+    /// The most that is kept of the reference's expectations, in MiB; beyond it only the most probable tokens are.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub keep_mib: u64,
+    /// Write the table as CSV, too.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Compute threads; all processors by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// `ponder distortion`
+#[derive(Debug, Args)]
+pub struct Distortion {
+    /// The reference, and how to print.
+    #[command(flatten)]
+    pub target: Target,
+    /// A file, or the name of a quantization to be made of the reference in memory: `q4_k_m`.
+    #[arg(value_name = "CAND")]
+    pub candidate: PathBuf,
+    /// A type for the tensors whose names match, whatever the name says.
+    #[arg(long, value_name = "PATTERN=TYPE")]
+    pub keep: Vec<String>,
+    /// Compute threads; all processors by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+impl ValueEnum for Label {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 

@@ -3,12 +3,15 @@
 mod answers;
 pub mod args;
 mod bench;
+mod compare;
+mod distortion;
 mod fetch;
 pub mod inspect;
 mod logits;
 mod perplexity;
 mod plan;
 mod prepare;
+mod quantize;
 mod run;
 mod stats;
 mod tokenize;
@@ -49,6 +52,9 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Perplexity(args) => perplexity::run(args),
         Command::Answers(args) => answers::run(args),
+        Command::Quantize(args) => quantize::run(args),
+        Command::Distortion(args) => distortion::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Fetch(args) => fetch::run(args),
     };
     match result {

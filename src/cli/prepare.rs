@@ -10,6 +10,8 @@ use crate::engine::session::Session;
 use crate::error::{Error, Result};
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
+use crate::lab::label::{Keep, Label};
+use crate::lab::mix::Recipe;
 use crate::library::{self, Folders, starter};
 use crate::memory::ledger::Ledger;
 use crate::memory::plan::{self, Arithmetic, Choice, KvDtype, Plan};
@@ -77,6 +79,14 @@ pub fn load(model: &Model, choice: Choice) -> Result<Loaded> {
     let pool = Arc::new(Pool::new(choice.threads)?);
     let session = Session::load(model, &plan, false, Arc::clone(&pool), &Ledger::default(), &mut |_| go_on())?;
     Ok(Loaded { session, plan, pool, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// The recipe that a `CAND` argument names, with what is kept apart; `None` where it is a file. A word of the list is no file: `./q4_k` is
+/// one.
+pub fn recipe(candidate: &Path, keep: &[String]) -> Result<Option<Recipe>> {
+    let keep = keep.iter().map(|text| Keep::parse(text)).collect::<Result<Vec<Keep>>>()?;
+    let Some(label) = candidate.to_str().and_then(Label::named) else { return Ok(None) };
+    Ok(Some(Recipe::of(label).but(&keep)))
 }
 
 /// Reads a UTF-8 text.

@@ -3,13 +3,14 @@
 //! It sees tokens and returns logits; it knows neither text nor sampling. The cache is the caller's.
 
 use super::cache::KvCache;
-use super::compute::{Compute, Linear};
-use super::rope::Rope;
+use super::compute::{Attention, Compute, Linear};
+use super::rope::{Rope, Rotation};
 use super::weights::{Layer, Weights};
 use crate::error::{Error, Result};
-use crate::inspect::spec::{ModelSpec, RopeScaling, RopeStyle};
-use crate::kernels::attention::Heads;
+use crate::inspect::spec::{ModelSpec, RopeSpec, RopeStyle};
+use crate::kernels::attention::{Heads, Scoring};
 use crate::kernels::elementwise::Pairing;
+use crate::kernels::weight::Vector;
 
 /// Which positions' logits are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,26 +28,25 @@ pub enum Want {
 pub struct Decoder {
     spec: ModelSpec,
     weights: Weights,
+    /// Of layers that see everything.
     rope: Rope,
+    /// Of layers with a window, where it is another.
+    local_rope: Option<Rope>,
     heads: Heads,
 }
 
 impl Decoder {
-    /// Puts spec and weights together.
+    /// Puts spec and weights together, for a context of so many tokens.
     #[must_use]
-    pub fn new(spec: ModelSpec, weights: Weights) -> Self {
+    pub fn new(spec: ModelSpec, weights: Weights, context: usize) -> Self {
         let pairing = match spec.rope_style {
             RopeStyle::Interleaved => Pairing::Neighbours,
             RopeStyle::Halves => Pairing::Halves,
         };
-        let linear = match spec.rope_scaling {
-            RopeScaling::None => 1.0,
-            RopeScaling::Linear { factor } => factor,
-        };
-        let factors = weights.rope_factors.as_ref().map(crate::kernels::weight::Vector::values);
-        let rope = Rope::new(pairing, spec.rope_dim, spec.rope_theta, linear, factors);
+        let rope = |rope: &RopeSpec| Rope::new(pairing, spec.rope_dim, rope, weights.factors(rope.factors, context).map(Vector::values));
+        let (rope, local_rope) = (rope(&spec.rope), spec.has_local_rope().then(|| rope(&spec.local_rope)));
         let heads = Heads { n_heads: spec.n_heads, n_kv_heads: spec.n_kv_heads, head_dim: spec.head_dim };
-        Self { spec, weights, rope, heads }
+        Self { spec, weights, rope, local_rope, heads }
     }
 
     /// What the file says of the model.
@@ -97,25 +97,17 @@ impl Decoder {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<C::Tensor>> {
         let rotation = self.rope.rotation(cache.len(), tokens.len());
-        let mut x = compute.embed(&self.weights.embedding, tokens)?;
-        for (index, layer) in self.weights.layers.iter().enumerate() {
+        let local_rotation = self.local_rope.as_ref().map(|rope| rope.rotation(cache.len(), tokens.len()));
+        let mut x = compute.embed(&self.weights.embedding, tokens, self.spec.embedding_scale)?;
+        for (index, (layer, facts)) in self.weights.layers.iter().zip(&self.spec.layers).enumerate() {
             if !go_on() {
                 return Err(Error::Cancelled);
             }
-            let h = compute.rms_norm(&x, &layer.attn_norm, self.spec.rms_eps)?;
-            let to_q = Linear::attention(&layer.attn_q, layer.attn_q_bias.as_ref());
-            let to_k = Linear::attention(&layer.attn_k, layer.attn_k_bias.as_ref());
-            let to_v = Linear::attention(&layer.attn_v, layer.attn_v_bias.as_ref());
-            let [q, k, v] = compute.linears(&h, [to_q, to_k, to_v])?;
-            drop(h);
-            let q = compute.rotate(q, self.spec.head_dim, &rotation)?;
-            let k = compute.rotate(k, self.spec.head_dim, &rotation)?;
-            let attended = compute.attend(&q, &k, &v, cache, index, self.heads)?;
-            drop((q, k, v));
-            let attended = compute.linear(&attended, Linear::attention(&layer.attn_output, layer.attn_output_bias.as_ref()))?;
-            x = compute.add(x, &attended)?;
-            drop(attended);
-            x = self.feed_forward(compute, layer, x)?;
+            let rotation = local_rotation.as_ref().filter(|_| facts.window.is_some()).unwrap_or(&rotation);
+            let attended = self.attention(compute, layer, &x, cache, index, Some(rotation).filter(|_| facts.rotates))?;
+            x = self.add(compute, x, attended, layer.attn_post_norm.as_ref())?;
+            let fed = self.feed_forward(compute, layer, &x)?;
+            x = self.add(compute, x, fed, layer.ffn_post_norm.as_ref())?;
         }
         let logits = match want {
             Want::Nothing => None,
@@ -127,18 +119,66 @@ impl Decoder {
         Ok(logits)
     }
 
-    fn head<C: Compute>(&self, compute: &mut C, x: &C::Tensor) -> Result<C::Tensor> {
-        let x = compute.rms_norm(x, &self.weights.output_norm, self.spec.rms_eps)?;
-        compute.linear(&x, Linear::head(self.weights.output.as_ref().unwrap_or(&self.weights.embedding)))
+    /// What the attention of a layer makes of `x`.
+    fn attention<C: Compute>(
+        &self,
+        compute: &mut C,
+        layer: &Layer,
+        x: &C::Tensor,
+        cache: &mut KvCache,
+        index: usize,
+        rotation: Option<&Rotation>,
+    ) -> Result<C::Tensor> {
+        let h = self.norm(compute, x, layer.attn_norm.as_ref())?;
+        let to_q = Linear::attention(&layer.attn_q, layer.attn_q_bias.as_ref());
+        let to_k = Linear::attention(&layer.attn_k, layer.attn_k_bias.as_ref());
+        let to_v = Linear::attention(&layer.attn_v, layer.attn_v_bias.as_ref());
+        let [mut q, mut k, v] = compute.linears(h.as_ref().unwrap_or(x), [to_q, to_k, to_v])?;
+        drop(h);
+        if let Some(normed) = self.norm(compute, &q, layer.attn_q_norm.as_ref())? {
+            q = normed;
+        }
+        if let Some(normed) = self.norm(compute, &k, layer.attn_k_norm.as_ref())? {
+            k = normed;
+        }
+        if let Some(rotation) = rotation {
+            q = compute.rotate(q, self.spec.head_dim, rotation)?;
+            k = compute.rotate(k, self.spec.head_dim, rotation)?;
+        }
+        let window = self.spec.layers.get(index).and_then(|layer| layer.window);
+        let scoring = Scoring { scale: self.spec.attention_scale, cap: self.spec.attention_cap, window };
+        let attended = compute.attend(&q, &k, &v, cache, Attention { layer: index, heads: self.heads, scoring })?;
+        drop((q, k, v));
+        compute.linear(&attended, Linear::attention(&layer.attn_output, layer.attn_output_bias.as_ref()))
     }
 
-    fn feed_forward<C: Compute>(&self, compute: &mut C, layer: &Layer, x: C::Tensor) -> Result<C::Tensor> {
-        let h = compute.rms_norm(&x, &layer.ffn_norm, self.spec.rms_eps)?;
-        let [gate, up] = compute.linears(&h, [Linear::feed_forward(&layer.ffn_gate), Linear::feed_forward(&layer.ffn_up)])?;
+    /// What the feed-forward network of a layer makes of `x`.
+    fn feed_forward<C: Compute>(&self, compute: &mut C, layer: &Layer, x: &C::Tensor) -> Result<C::Tensor> {
+        let h = self.norm(compute, x, layer.ffn_norm.as_ref())?;
+        let to_gate = Linear::feed_forward(&layer.ffn_gate, layer.ffn_gate_bias.as_ref());
+        let to_up = Linear::feed_forward(&layer.ffn_up, layer.ffn_up_bias.as_ref());
+        let [gate, up] = compute.linears(h.as_ref().unwrap_or(x), [to_gate, to_up])?;
         drop(h);
-        let h = compute.silu_mul(gate, &up)?;
+        let h = compute.gate(gate, &up, self.spec.activation)?;
         drop(up);
-        let down = compute.linear(&h, Linear::feed_forward(&layer.ffn_down))?;
-        compute.add(x, &down)
+        compute.linear(&h, Linear::feed_forward(&layer.ffn_down, layer.ffn_down_bias.as_ref()))
+    }
+
+    fn head<C: Compute>(&self, compute: &mut C, x: &C::Tensor) -> Result<C::Tensor> {
+        let x = compute.rms_norm(x, &self.weights.output_norm, self.spec.rms_eps)?;
+        let head = self.weights.output.as_ref().unwrap_or(&self.weights.embedding);
+        let logits = compute.linear(&x, Linear::head(head, self.weights.output_bias.as_ref()))?;
+        compute.finish(logits, self.spec.logit_scale, self.spec.logit_cap)
+    }
+
+    /// `x` through a norm, where there is one.
+    fn norm<C: Compute>(&self, compute: &mut C, x: &C::Tensor, weight: Option<&Vector>) -> Result<Option<C::Tensor>> {
+        weight.map(|weight| compute.rms_norm(x, weight, self.spec.rms_eps)).transpose()
+    }
+
+    /// Adds what a half of a layer gave, through its norm where there is one.
+    fn add<C: Compute>(&self, compute: &mut C, x: C::Tensor, y: C::Tensor, norm: Option<&Vector>) -> Result<C::Tensor> {
+        let y = self.norm(compute, &y, norm)?.unwrap_or(y);
+        compute.add(x, &y, self.spec.residual_scale)
     }
 }

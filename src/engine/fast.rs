@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::arena::{Arena, Buffer};
 use super::cache::KvCache;
-use super::compute::{Compute, Linear};
+use super::compute::{Attention, Compute, Linear};
 use super::rope::Rotation;
 use crate::error::Result;
-use crate::kernels::attention::{self, Heads, attend};
-use crate::kernels::elementwise;
+use crate::kernels::attention::{self, attend};
+use crate::kernels::elementwise::{self, Activation};
 use crate::kernels::matmul::Scratch;
 use crate::kernels::pool::Pool;
 use crate::kernels::processor::Processor;
@@ -17,6 +17,8 @@ use crate::kernels::weight::{Vector, Weight};
 
 /// Rows of activations per task of what is done to each value: a single row is not cut.
 const ROWS_PER_TASK: usize = 8;
+/// Logits per task.
+const LOGITS_PER_TASK: usize = 8192;
 
 /// See the module.
 #[derive(Debug)]
@@ -42,12 +44,18 @@ impl Fast {
     }
 }
 
+#[expect(clippy::float_cmp, reason = "one is what leaves a value as it is")]
 impl Compute for Fast {
     type Tensor = Buffer;
 
-    fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Buffer> {
+    fn embed(&mut self, table: &Weight, tokens: &[u32], scale: f32) -> Result<Buffer> {
         let mut x = self.arena.buffer(tokens.len(), table.cols());
-        self.pool.chunks(&mut x, table.cols(), |i, row| table.dequantize(tokens[i] as usize, row));
+        self.pool.chunks(&mut x, table.cols(), |i, row| {
+            table.dequantize(tokens[i] as usize, row);
+            if scale != 1.0 {
+                elementwise::scale(row, scale);
+            }
+        });
         Ok(x)
     }
 
@@ -83,24 +91,48 @@ impl Compute for Fast {
         Ok(x)
     }
 
-    fn attend(&mut self, q: &Buffer, k: &Buffer, v: &Buffer, cache: &mut KvCache, layer: usize, heads: Heads) -> Result<Buffer> {
+    fn attend(&mut self, q: &Buffer, k: &Buffer, v: &Buffer, cache: &mut KvCache, at: Attention) -> Result<Buffer> {
         let start = cache.len();
-        cache.write(layer, k, v);
+        cache.write(at.layer, k, v);
         let mut out = self.arena.buffer(q.l(), q.width());
-        attend(&self.pool, &mut self.attention, heads, q, cache.layer(layer), start, &mut out);
+        attend(&self.pool, &mut self.attention, at.heads, at.scoring, q, cache.layer(at.layer), start, &mut out);
         Ok(out)
     }
 
-    fn silu_mul(&mut self, mut gate: Buffer, up: &Buffer) -> Result<Buffer> {
+    fn gate(&mut self, mut gate: Buffer, up: &Buffer, activation: Activation) -> Result<Buffer> {
         let (step, up): (usize, &[f32]) = (ROWS_PER_TASK * gate.width(), up);
-        self.pool.chunks(&mut gate, step, |i, rows| elementwise::silu_mul(self.processor, rows, &up[i * step..][..rows.len()]));
+        self.pool.chunks(&mut gate, step, |i, rows| {
+            let up = &up[i * step..][..rows.len()];
+            match activation {
+                Activation::Silu => elementwise::silu_mul(self.processor, rows, up),
+                Activation::GeluTanh => elementwise::gelu_tanh_mul(self.processor, rows, up),
+            }
+        });
         Ok(gate)
     }
 
-    fn add(&mut self, mut x: Buffer, y: &Buffer) -> Result<Buffer> {
+    fn add(&mut self, mut x: Buffer, y: &Buffer, scale: f32) -> Result<Buffer> {
         let (step, y): (usize, &[f32]) = (ROWS_PER_TASK * x.width(), y);
-        self.pool.chunks(&mut x, step, |i, rows| elementwise::add(rows, &y[i * step..][..rows.len()]));
+        self.pool.chunks(&mut x, step, |i, rows| {
+            let y = &y[i * step..][..rows.len()];
+            if scale == 1.0 { elementwise::add(rows, y) } else { elementwise::add_scaled(rows, y, scale) }
+        });
         Ok(x)
+    }
+
+    fn finish(&mut self, mut logits: Buffer, scale: f32, cap: Option<f32>) -> Result<Buffer> {
+        let processor = self.processor;
+        if scale != 1.0 || cap.is_some() {
+            self.pool.chunks(&mut logits, LOGITS_PER_TASK, |_, logits| {
+                if scale != 1.0 {
+                    elementwise::scale(logits, scale);
+                }
+                if let Some(cap) = cap {
+                    elementwise::soft_cap(processor, logits, cap);
+                }
+            });
+        }
+        Ok(logits)
     }
 
     fn rows(&mut self, x: &Buffer, rows: Range<usize>) -> Result<Buffer> {

@@ -165,10 +165,12 @@ impl<'a> Generation<'a> {
         Ok(Progress::Reading { done: self.session.runner().tokens().len(), total: self.prompt.len() })
     }
 
-    /// Draws from the logits of the chunk that was read last.
+    /// Draws from the logits of the chunk that was read last. Rows of a head beyond the tokens that there are only fill it up.
     fn draw(&mut self) -> Result<()> {
         let runner = self.session.runner();
-        let token = self.sampler.sample(runner.logits(), runner.tokens())?;
+        let known = runner.spec().n_vocab.min(self.session.tokenizer().vocabulary().len());
+        let logits = runner.logits();
+        let token = self.sampler.sample(&logits[..known.min(logits.len())], runner.tokens())?;
         self.pending = Some(token);
         Ok(())
     }

@@ -14,6 +14,9 @@ pub const STEP: &str = "_step";
 /// Counts the bytes of a long literal text each time it is written.
 pub const LITERAL: &str = "_literal";
 
+/// What `[::-1]` becomes: minijinja panics where it reverses an empty list that way.
+pub const REVERSED: &str = "_reversed";
+
 /// Literal text longer than this is counted.
 const LONG_TEXT: usize = 256;
 /// Tokens in one tag; the parser and compiler recurse once per link of a chain.
@@ -78,9 +81,8 @@ struct Scanner<'s> {
     elifs: usize,
 }
 
-/// Words after which a value begins.
-const KEYWORDS: [&str; 15] =
-    ["in", "not", "and", "or", "if", "else", "elif", "is", "set", "do", "with", "call", "filter", "return", "recursive"];
+/// Words within a tag after which a value begins.
+const KEYWORDS: [&str; 7] = ["in", "not", "and", "or", "if", "else", "is"];
 
 impl<'s> Scanner<'s> {
     fn run(&mut self) -> Result<(), Refused> {
@@ -184,6 +186,7 @@ impl<'s> Scanner<'s> {
         let ends_value = |index: usize| {
             let token = tokens[index];
             match token.kind {
+                Kind::Word if index > 0 && tokens[index - 1].text == "." => true,
                 Kind::Word => !(KEYWORDS.contains(&token.text) || block && index == 0),
                 Kind::Literal | Kind::Close => true,
                 Kind::Open | Kind::Sign => false,
@@ -192,6 +195,10 @@ impl<'s> Scanner<'s> {
         for index in from..tokens.len() {
             let token = tokens[index];
             let after_value = index > 0 && ends_value(index - 1);
+            let reverses = |inside: &[Token<'s>]| inside.iter().map(|token| token.text).eq(["[", ":", ":", "-", "1", "]"]);
+            if after_value && tokens.get(index..index + 6).is_some_and(reverses) {
+                self.insertions.push((token.start..tokens[index + 5].end, format!(".{REVERSED}()")));
+            }
             if token.kind == Kind::Open && !after_value {
                 if let Some(close) = closing(tokens, index) {
                     let filter = if token.text == "(" { STEP } else { OPERAND };

@@ -105,6 +105,11 @@ pub fn environment(budget: &Arc<Budget>, now: Option<jiff::Zoned>) -> Environmen
         let mut all = vec![value.clone()];
         all.extend_from_slice(args);
         before(&own, method, &all)?;
+        if method == guard::REVERSED {
+            let result = reversed(value)?;
+            own.charge(&result)?;
+            return Ok(result);
+        }
         let result = minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)?;
         own.charge(&result)?;
         Ok(result)
@@ -118,6 +123,26 @@ pub fn environment(budget: &Arc<Budget>, now: Option<jiff::Zoned>) -> Environmen
         out.write_str(&text).map_err(Error::from)
     });
     env
+}
+
+/// Python's `str`.
+fn string(value: &Value) -> Outcome {
+    if value.kind() == ValueKind::String {
+        return Ok(value.clone());
+    }
+    let mut text = String::new();
+    python(&mut text, value, false)?;
+    Ok(Value::from(text))
+}
+
+/// `value[::-1]`.
+fn reversed(value: &Value) -> Outcome {
+    if let Some(text) = value.as_str() {
+        return Ok(Value::from(text.chars().rev().collect::<String>()));
+    }
+    let mut items: Vec<Value> = value.try_iter()?.collect();
+    items.reverse();
+    Ok(Value::from(items))
 }
 
 /// Checks the arguments of filter or method `name`, and what it would make of them where that can be much more.
@@ -190,7 +215,7 @@ fn add_filters(env: &mut Environment<'static>, budget: &Arc<Budget>) {
         "max" => filters::max, "min" => filters::min, "reject" => filters::reject, "rejectattr" => filters::rejectattr,
         "replace" => filters::replace, "reverse" => filters::reverse, "round" => filters::round, "safe" => filters::safe,
         "select" => filters::select, "selectattr" => filters::selectattr, "sort" => filters::sort, "split" => filters::split,
-        "string" => filters::string, "title" => filters::title, "tojson" => tojson, "trim" => filters::trim,
+        "string" => string, "title" => filters::title, "tojson" => tojson, "trim" => filters::trim,
         "unique" => filters::unique, "upper" => filters::upper,
     }
     let own = Arc::clone(budget);

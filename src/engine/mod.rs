@@ -7,10 +7,12 @@
 pub mod arena;
 pub mod cache;
 pub mod compute;
+pub mod cut;
 pub mod decoder;
 pub mod fast;
 pub mod generate;
 mod guard;
+pub mod hugging_face;
 mod jinja;
 pub mod metrics;
 pub mod operation;

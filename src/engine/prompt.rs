@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::cut::{Token, cut};
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::{Fragment, Special, Tokenizer};
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ pub struct Prompt {
     pub pieces: Vec<Piece>,
     /// For each message, how many tokens its content alone takes. Empty for a raw prompt.
     pub message_tokens: Vec<usize>,
+    /// All tokens as they are shown. Empty where nobody looks: [`shown`](Self::shown) fills it.
+    pub cut: Vec<Token>,
 }
 
 impl Prompt {
@@ -70,6 +73,13 @@ impl Prompt {
         Self::of(tokenizer, text, special, None, go_on)
     }
 
+    /// With its tokens to be looked at one by one.
+    #[must_use]
+    pub fn shown(mut self, tokenizer: &Tokenizer) -> Self {
+        self.cut = cut(tokenizer, &self.tokens);
+        self
+    }
+
     /// The whole prompt as text, special tokens written out.
     #[must_use]
     pub fn text(&self) -> String {
@@ -90,9 +100,10 @@ impl Prompt {
                 }
                 Fragment::Text(range) => (range, false),
             };
+            let first = range.start == 0;
             let text = without(&text[range], sentinel);
             if !special {
-                tokenizer.encode_plain(&text, &mut prompt.tokens, go_on)?;
+                tokenizer.encode_plain(&text, first, &mut prompt.tokens, go_on)?;
             }
             prompt.pieces.push(Piece { text: text.into_owned(), special, tokens: start..prompt.tokens.len() });
         }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use candle_core::{D, Device, IndexOp as _, Tensor};
 
 use super::cache::KvCache;
-use super::compute::{Compute, Linear};
+use super::compute::{Attention, Compute, Linear};
 use super::rope::Rotation;
 use crate::error::{Error, Result};
-use crate::kernels::attention::{Heads, Layer};
-use crate::kernels::elementwise::Pairing;
+use crate::kernels::attention::{Heads, Layer, Scoring};
+use crate::kernels::elementwise::{Activation, Pairing};
 use crate::kernels::pool::Pool;
 use crate::kernels::weight::{Vector, Weight};
 
@@ -65,6 +65,14 @@ fn vector(v: &Vector) -> Result<Tensor> {
     Ok(Tensor::from_slice(v.values(), v.values().len(), &Device::Cpu)?)
 }
 
+/// `cap · tanh(x / cap)`.
+fn bent(x: Tensor, cap: Option<f32>) -> Result<Tensor> {
+    match cap.map(f64::from) {
+        None => Ok(x),
+        Some(cap) => Ok(((x / cap)?.tanh()? * cap)?),
+    }
+}
+
 /// The first `len` rows of a layer, `[len, kv_dim]` each.
 fn gather(layer: &Layer, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> {
     let (mut keys, mut values) = (vec![0.0f32; len * kv_dim], vec![0.0f32; len * kv_dim]);
@@ -78,12 +86,12 @@ fn gather(layer: &Layer, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> 
 impl Compute for Reference {
     type Tensor = Tensor;
 
-    fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<Tensor> {
+    fn embed(&mut self, table: &Weight, tokens: &[u32], scale: f32) -> Result<Tensor> {
         let mut values = vec![0.0f32; tokens.len() * table.cols()];
         for (row, &token) in values.chunks_mut(table.cols()).zip(tokens) {
             table.dequantize(token as usize, row);
         }
-        Ok(Tensor::from_vec(values, (tokens.len(), table.cols()), &Device::Cpu)?)
+        Ok((Tensor::from_vec(values, (tokens.len(), table.cols()), &Device::Cpu)? * f64::from(scale))?)
     }
 
     fn linears<const N: usize>(&mut self, x: &Tensor, layers: [Linear<'_>; N]) -> Result<[Tensor; N]> {
@@ -96,8 +104,10 @@ impl Compute for Reference {
     }
 
     fn rms_norm(&mut self, x: &Tensor, weight: &Vector, eps: f32) -> Result<Tensor> {
+        let (weight, shape) = (vector(weight)?, x.dims2()?);
+        let x = x.reshape(((), weight.elem_count()))?;
         let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
-        Ok(x.broadcast_div(&scale)?.broadcast_mul(&vector(weight)?)?)
+        Ok(x.broadcast_div(&scale)?.broadcast_mul(&weight)?.reshape(shape)?)
     }
 
     fn rotate(&mut self, x: Tensor, head_dim: usize, rotation: &Rotation) -> Result<Tensor> {
@@ -122,8 +132,8 @@ impl Compute for Reference {
         Ok(Tensor::cat(&[joined, rest], 2)?.reshape((l, width))?)
     }
 
-    fn attend(&mut self, q: &Tensor, k: &Tensor, v: &Tensor, cache: &mut KvCache, layer: usize, heads: Heads) -> Result<Tensor> {
-        let Heads { n_heads, n_kv_heads, head_dim } = heads;
+    fn attend(&mut self, q: &Tensor, k: &Tensor, v: &Tensor, cache: &mut KvCache, at: Attention) -> Result<Tensor> {
+        let Attention { layer, heads: Heads { n_heads, n_kv_heads, head_dim }, scoring: Scoring { scale, cap, window } } = at;
         let (l, start) = (q.dim(0)?, cache.len());
         let (len, kv_dim) = (start + l, n_kv_heads * head_dim);
         cache.write(layer, &values_of(k)?, &values_of(v)?);
@@ -133,12 +143,11 @@ impl Compute for Reference {
         let (keys, values) = (by_head(&keys)?, by_head(&values)?);
         let queries = q.reshape((l, n_heads, head_dim))?.transpose(0, 1)?.contiguous()?;
         let queries = queries.reshape((n_kv_heads, n_heads / n_kv_heads * l, head_dim))?;
-        let mask: Vec<f32> = (0..l).flat_map(|i| (0..len).map(move |j| if j <= start + i { 0.0 } else { f32::NEG_INFINITY })).collect();
+        let seen = |i: usize, j: usize| j <= start + i && window.is_none_or(|window| j + window > start + i);
+        let mask: Vec<f32> = (0..l).flat_map(|i| (0..len).map(move |j| if seen(i, j) { 0.0 } else { f32::NEG_INFINITY })).collect();
         let mask = Tensor::from_vec(mask, (1, 1, l, len), &Device::Cpu)?;
-        #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
-        let scale = 1.0 / (head_dim as f64).sqrt();
         self.pool.install(|| {
-            let scores = (queries.matmul(&keys.transpose(1, 2)?)? * scale)?;
+            let scores = bent((queries.matmul(&keys.transpose(1, 2)?)? * f64::from(scale))?, cap)?;
             let scores = scores.reshape((n_kv_heads, n_heads / n_kv_heads, l, len))?.broadcast_add(&mask)?;
             let weights = candle_nn::ops::softmax_last_dim(&scores)?.reshape((n_kv_heads, n_heads / n_kv_heads * l, len))?;
             let out = weights.matmul(&values)?.reshape((n_heads, l, head_dim))?;
@@ -146,12 +155,20 @@ impl Compute for Reference {
         })?
     }
 
-    fn silu_mul(&mut self, gate: Tensor, up: &Tensor) -> Result<Tensor> {
-        Ok((gate.silu()? * up)?)
+    fn gate(&mut self, gate: Tensor, up: &Tensor, activation: Activation) -> Result<Tensor> {
+        let gate = match activation {
+            Activation::Silu => gate.silu()?,
+            Activation::GeluTanh => gate.gelu()?,
+        };
+        Ok((gate * up)?)
     }
 
-    fn add(&mut self, x: Tensor, y: &Tensor) -> Result<Tensor> {
-        Ok((x + y)?)
+    fn add(&mut self, x: Tensor, y: &Tensor, scale: f32) -> Result<Tensor> {
+        Ok((x + (y * f64::from(scale))?)?)
+    }
+
+    fn finish(&mut self, logits: Tensor, scale: f32, cap: Option<f32>) -> Result<Tensor> {
+        bent((logits * f64::from(scale))?, cap)
     }
 
     fn rows(&mut self, x: &Tensor, rows: Range<usize>) -> Result<Tensor> {

@@ -9,9 +9,10 @@ use super::fast::Fast;
 use super::operation::Times;
 use super::reference::Reference;
 use super::timed::Timed;
-use super::weights::Weights;
+use super::weights::{Types, Weights};
 use crate::error::Result;
 use crate::inspect::Model;
+use crate::inspect::spec::ModelSpec;
 use crate::kernels::pool::Pool;
 use crate::memory::alloc::EngineScope;
 use crate::memory::ledger::Ledger;
@@ -42,16 +43,31 @@ impl Runner {
     /// # Errors
     /// As [`Weights::read`].
     pub fn load(model: &Model, choice: Choice, pool: Arc<Pool>, ledger: &Ledger, progress: &mut dyn FnMut(Bytes) -> bool) -> Result<Self> {
+        Self::load_as(model, choice, &|tensor| choice.recode.map_or(tensor.dtype, |level| level.of(tensor)), pool, ledger, progress)
+    }
+
+    /// The same with each matrix as the type that `types` says, whatever the choice does.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn load_as(
+        model: &Model,
+        choice: Choice,
+        types: Types<'_>,
+        pool: Arc<Pool>,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
         let _scope = EngineScope::enter();
         let spec = model.spec.clone()?;
         model.file.check_unchanged()?;
-        let weights = Weights::read(model, choice.recode, &pool, ledger, progress)?;
+        let weights = Weights::read(model, types, &pool, ledger, progress)?;
         let engine = match choice.arithmetic {
             Arithmetic::Fast => Engine::Fast(Timed::new(Fast::new(pool))),
             Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool))),
         };
         let n_layers = spec.n_layers;
-        let decoder = Decoder::new(spec, weights);
+        let decoder = Decoder::new(spec, weights, choice.context);
         let cache = KvCache::new(choice.cache_dtype(), n_layers, decoder.heads(), choice.context, ledger);
         Ok(Self { decoder, engine, cache, tokens: Vec::new(), logits: Vec::new() })
     }
@@ -77,7 +93,13 @@ impl Runner {
     /// Size of the vocabulary: the width of the logits.
     #[must_use]
     pub const fn n_vocab(&self) -> usize {
-        self.decoder.spec().n_vocab
+        self.decoder.spec().n_logits
+    }
+
+    /// What the file says of the model.
+    #[must_use]
+    pub const fn spec(&self) -> &ModelSpec {
+        self.decoder.spec()
     }
 
     /// The cache, for its sizes.

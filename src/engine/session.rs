@@ -13,7 +13,7 @@ use crate::inspect::Model;
 use crate::kernels::pool::Pool;
 use crate::memory::alloc::EngineOwned;
 use crate::memory::ledger::Ledger;
-use crate::memory::plan::{Fit, Plan};
+use crate::memory::plan::{self, Fit, KvDtype, Plan};
 use crate::memory::{Parts, alloc};
 use crate::units::Bytes;
 
@@ -43,8 +43,10 @@ pub struct Session {
     template: Result<ChatTemplate>,
     fallback: ChatTemplate,
     tokenizer_bytes: Option<Bytes>,
-    /// What is read for one token: of the weights, and of the cache for each position.
-    read: [Bytes; 2],
+    /// What is read of the weights for one token.
+    weights_read: Bytes,
+    /// How keys and values are stored.
+    kv: KvDtype,
     /// What the engine's threads kept of earlier work before this model came: not its activations.
     kept_before: Bytes,
     ledger: Ledger,
@@ -72,10 +74,10 @@ impl Session {
         let template = template_of(&tokenizer);
         let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
         let runner = Runner::load(model, plan.choice, pool, ledger, progress)?;
-        let read = [0, 1].map(|depth| speed::bytes_per_token(model, plan.choice, depth).unwrap_or_default());
-        let read = [read[0], read[1] - read[0]];
+        let weights_read = speed::bytes_per_token(model, plan.choice, 0).unwrap_or_default();
         let runner = EngineOwned::new(runner);
-        Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, read, kept_before, ledger: ledger.clone() })
+        let kv = plan.choice.cache_dtype();
+        Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, weights_read, kv, kept_before, ledger: ledger.clone() })
     }
 
     /// The prompt for an input, as the model will read it.
@@ -113,9 +115,8 @@ impl Session {
 
     /// What is read for one token when `depth` tokens are in the context: weights, keys and values.
     #[must_use]
-    pub const fn bytes_per_token(&self, depth: usize) -> Bytes {
-        let [weights, position] = self.read;
-        Bytes(weights.0.saturating_add(position.0.saturating_mul(depth as u64)))
+    pub fn bytes_per_token(&self, depth: usize) -> Bytes {
+        self.weights_read + plan::kv_read_bytes(self.runner.spec(), self.kv, depth)
     }
 
     /// The tokenizer.

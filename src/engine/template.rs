@@ -4,6 +4,7 @@
 //! exhaust a stack. Left out: tokens, and keeping typed text apart from structure (`prompt`).
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minijinja::value::Value;
 use minijinja::{ErrorKind, context};
@@ -71,6 +72,8 @@ pub struct RenderOptions {
     pub enable_thinking: Option<bool>,
     /// What `strftime_now` tells; unset, the clock.
     pub now: Option<jiff::Zoned>,
+    /// The tools a model may call, as JSON text; unset, templates are told that there are none.
+    pub tools: Option<String>,
 }
 
 impl RenderOptions {
@@ -138,18 +141,45 @@ impl ChatTemplate {
     /// # Errors
     /// `Error::Engine` "chat template: line N: …": it refuses the conversation, contains a mistake, does not end, or writes too much.
     pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String> {
-        let budget = Budget::new(messages.iter().map(|message| message.content.len()).sum());
-        let env = jinja::environment(&budget, options.now.clone());
-        let template = env.template_from_str(&self.guarded).map_err(|error| said(&error))?;
         let turn = |message: &Message| {
             Value::from_iter([("role", Value::from(message.role.name())), ("content", Value::from(message.content.as_str()))])
         };
+        let size = messages.iter().map(|message| message.content.len()).sum();
+        self.render_values(messages.iter().map(turn).collect(), size, options)
+    }
+
+    /// As [`render`](Self::render), for messages as JSON text: with whatever fields a template may know, as calls of tools.
+    ///
+    /// # Errors
+    /// As `render`; and where `messages` or the tools are no JSON.
+    pub fn render_json(&self, messages: &str, options: &RenderOptions) -> Result<String> {
+        self.render_values(json("messages", messages)?, messages.len(), options)
+    }
+
+    fn render_values(&self, messages: Value, size: usize, options: &RenderOptions) -> Result<String> {
+        let tools = options.tools.as_deref().map(|tools| json("tools", tools)).transpose()?;
+        let size = size + options.tools.as_ref().map_or(0, String::len);
+        let first = self.render_once(&messages, size, tools.clone().unwrap_or_default(), options);
+        // some templates are for tools only, and count them before they look whether there are any
+        if first.is_err()
+            && tools.is_none()
+            && let Ok(prompt) = self.render_once(&messages, size, Value::from(Vec::<Value>::new()), options)
+        {
+            return Ok(prompt);
+        }
+        first
+    }
+
+    fn render_once(&self, messages: &Value, size: usize, tools: Value, options: &RenderOptions) -> Result<String> {
+        let budget = Budget::new(size);
+        let env = jinja::environment(&budget, options.now.clone());
+        let template = env.template_from_str(&self.guarded).map_err(|error| said(&error))?;
         let values = context! {
-            messages => messages.iter().map(turn).collect::<Vec<Value>>(),
+            messages,
             add_generation_prompt => options.add_generation_prompt,
             bos_token => self.bos,
             eos_token => self.eos,
-            tools => (),
+            tools => if tools.is_undefined() { Value::from(()) } else { tools },
             documents => (),
         };
         let values = match options.enable_thinking {
@@ -157,9 +187,17 @@ impl ChatTemplate {
             None => values,
         };
         let mut out = Bounded(Vec::new());
-        template.render_captured_to(values, &mut out).map_err(|error| said(&error))?;
+        let rendered = catch_unwind(AssertUnwindSafe(|| template.render_captured_to(values, &mut out).map(drop)));
+        rendered
+            .unwrap_or_else(|_panic| Err(minijinja::Error::new(ErrorKind::InvalidOperation, "makes the template engine fail")))
+            .map_err(|error| said(&error))?;
         String::from_utf8(out.0).map_err(|_not_utf8| Error::Internal("a chat template wrote half a character".into()))
     }
+}
+
+/// JSON as templates see it, its keys in their order.
+fn json(what: &str, text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| Error::Engine(format!("{what} for a chat template: {error}")))
 }
 
 /// Where a render goes: up to `LARGEST` bytes.

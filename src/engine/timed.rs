@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::cache::KvCache;
-use super::compute::{Compute, Linear};
+use super::compute::{Attention, Compute, Linear};
 use super::operation::{Operation, Times};
 use super::rope::Rotation;
 use crate::error::Result;
-use crate::kernels::attention::Heads;
+use crate::kernels::elementwise::Activation;
 use crate::kernels::weight::{Vector, Weight};
 
 /// See the module.
@@ -49,8 +49,8 @@ impl<C> Timed<C> {
 impl<C: Compute> Compute for Timed<C> {
     type Tensor = C::Tensor;
 
-    fn embed(&mut self, table: &Weight, tokens: &[u32]) -> Result<C::Tensor> {
-        let x = self.compute.embed(table, tokens);
+    fn embed(&mut self, table: &Weight, tokens: &[u32], scale: f32) -> Result<C::Tensor> {
+        let x = self.compute.embed(table, tokens, scale);
         self.ended(Operation::Embedding);
         x
     }
@@ -76,30 +76,29 @@ impl<C: Compute> Compute for Timed<C> {
         x
     }
 
-    fn attend(
-        &mut self,
-        q: &C::Tensor,
-        k: &C::Tensor,
-        v: &C::Tensor,
-        cache: &mut KvCache,
-        layer: usize,
-        heads: Heads,
-    ) -> Result<C::Tensor> {
-        let out = self.compute.attend(q, k, v, cache, layer, heads);
+    fn attend(&mut self, q: &C::Tensor, k: &C::Tensor, v: &C::Tensor, cache: &mut KvCache, at: Attention) -> Result<C::Tensor> {
+        let out = self.compute.attend(q, k, v, cache, at);
         self.ended(Operation::Attention);
         out
     }
 
-    fn silu_mul(&mut self, gate: C::Tensor, up: &C::Tensor) -> Result<C::Tensor> {
-        let out = self.compute.silu_mul(gate, up);
+    fn gate(&mut self, gate: C::Tensor, up: &C::Tensor, activation: Activation) -> Result<C::Tensor> {
+        let out = self.compute.gate(gate, up, activation);
         self.ended(Operation::Activation);
         out
     }
 
-    fn add(&mut self, x: C::Tensor, y: &C::Tensor) -> Result<C::Tensor> {
-        let x = self.compute.add(x, y);
+    fn add(&mut self, x: C::Tensor, y: &C::Tensor, scale: f32) -> Result<C::Tensor> {
+        let x = self.compute.add(x, y, scale);
         self.ended(Operation::Residuals);
         x
+    }
+
+    /// What the head's product becomes.
+    fn finish(&mut self, logits: C::Tensor, scale: f32, cap: Option<f32>) -> Result<C::Tensor> {
+        let out = self.compute.finish(logits, scale, cap);
+        self.ended(Operation::HeadProduct);
+        out
     }
 
     /// The rows whose logits are wanted, for the head.

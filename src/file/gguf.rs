@@ -321,7 +321,7 @@ fn capacity(count: u64) -> usize {
 }
 
 /// The kind with this number.
-const fn kind(id: u32) -> Option<ValueKind> {
+pub(crate) const fn kind(id: u32) -> Option<ValueKind> {
     Some(match id {
         0 => ValueKind::U8,
         1 => ValueKind::I8,

@@ -53,6 +53,26 @@ impl<'a> Keys<'a> {
         self.value(key).and_then(Value::as_f64) == Some(0.0)
     }
 
+    /// A finite number above zero, if the key is there and isn't zero.
+    pub(crate) fn real_or_zero(&self, key: &str) -> Result<Option<f64>> {
+        if self.is_zero(key) { Ok(None) } else { self.real(key) }
+    }
+
+    /// A truth value, if the key is there.
+    pub(crate) fn truth(&self, key: &str) -> Result<Option<bool>> {
+        self.value(key).map(|value| value.as_bool().ok_or_else(|| self.fault(key, "a truth value"))).transpose()
+    }
+
+    /// An array of truth values, if the key is an array.
+    pub(crate) fn truths(&self, key: &str) -> Result<Option<Vec<bool>>> {
+        let Some(array) = self.value(key).and_then(Value::as_array) else { return Ok(None) };
+        // More layers than any file has tensors for; what follows is not read.
+        if array.len > 65_536 {
+            return Err(self.fault(key, "one truth value per layer"));
+        }
+        self.file.integers(&self.full(key)).map(|values| Some(values.into_iter().map(|value| value != 0).collect()))
+    }
+
     /// A string, if the key is there.
     pub(crate) fn string(&self, key: &str) -> Result<Option<&'a str>> {
         self.value(key).map(|value| value.as_str().ok_or_else(|| self.fault(key, "a string"))).transpose()

@@ -1,7 +1,7 @@
 //! Where a file runs: here (loader and kernels; memory is the plan's to say) and in other programs, as far as its header tells.
 
 use crate::file::{Format, TensorInfo, text};
-use crate::inspect::{Kind, Model};
+use crate::inspect::{Kind, Model, spec};
 
 /// Whether Ponder can run a file, without regard to memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +29,27 @@ pub fn runs_here(model: &Model, has_kernel: &dyn Fn(&TensorInfo) -> bool) -> Run
     if let Err(error) = &model.spec {
         why.push(error.to_string());
     }
+    // What is not a known decoder is answered in full: what else would be missing, and who has it all.
+    let foreign = model.kind == Kind::Model && model.architecture().is_some_and(|name| !spec::runnable_architectures().contains(&name));
+    if foreign {
+        why.push("memory can't be planned before the loader knows it".to_owned());
+    }
     let mut without = model.used_tensors().filter(|tensor| !has_kernel(tensor));
     let first = without.next();
     if let Some(tensor) = first {
         let more = without.count();
         let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
         why.push(format!("no kernel for {} (tensor `{}`{and_more})", tensor.dtype.name(), text::shown(&tensor.name, 60)));
+    } else if foreign {
+        why.push("there is a kernel for every type that it has".to_owned());
+    }
+    if foreign {
+        let others: Vec<&str> = runtimes(model).iter().filter(|runtime| runtime.ok).map(|runtime| runtime.name).collect();
+        why.push(match &others[..] {
+            [] => "no program that Ponder knows runs it".to_owned(),
+            [one] => format!("{one} runs it"),
+            [all @ .., last] => format!("{} and {last} run it", all.join(", ")),
+        });
     }
     RunsHere { loader: model.spec.is_ok(), kernel: first.is_none(), why: why.join("; ") }
 }
@@ -210,6 +225,7 @@ pub fn family(architecture: &str) -> &str {
         ("stablelm", "StableLM"),
         ("command-r", "Command R"),
         ("granite", "Granite"),
+        ("olmo2", "OLMo 2 and 3"),
         ("smollm3", "SmolLM 3"),
         ("clip", "CLIP projector"),
     ];

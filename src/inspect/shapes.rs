@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::file::{ModelFile, TensorInfo, text};
 use crate::inspect::roles;
-use crate::inspect::spec::ModelSpec;
+use crate::inspect::spec::{ModelSpec, Norms, QkNorm};
 
 /// Whether a file must have a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +21,20 @@ use Need::{Optional, Required};
 /// without it the answers would be wrong.
 pub(crate) fn check(file: &ModelFile, spec: &ModelSpec) -> Result<()> {
     let around = outside_layers(spec);
-    let inside = in_layer(file, spec)?;
     for &(name, ref shape, need) in &around {
         check_one(file, name, shape, need)?;
     }
+    let mut inside = Vec::new();
+    // A file may state any number of layers; the first that it has no tensors for ends this.
     for layer in 0..spec.n_layers {
-        for &(part, ref shape, need) in &inside {
+        let rules = in_layer(file, spec, layer)?;
+        for &(part, ref shape, need) in &rules {
             check_one(file, &format!("blk.{layer}.{part}"), shape, need)?;
         }
+        inside.push(rules);
     }
     let known = |name: &str| match roles::in_layer(name) {
-        Some((layer, rest)) => layer < spec.n_layers && inside.iter().any(|&(part, ..)| part == rest),
+        Some((layer, rest)) => inside.get(layer).is_some_and(|rules| rules.iter().any(|&(part, ..)| part == rest)),
         None => around.iter().any(|&(known, ..)| known == name),
     };
     match file.tensors.iter().find(|tensor| !known(&tensor.name) && !is_ignored(&tensor.name)) {
@@ -53,40 +56,66 @@ pub(crate) fn is_ignored(name: &str) -> bool {
 
 type Rule = (&'static str, Vec<u64>, Need);
 
-fn outside_layers(spec: &ModelSpec) -> [Rule; 4] {
-    let [d, vocabulary, half_rope] = [spec.n_embd, spec.n_vocab, spec.rope_dim / 2].map(|n| n as u64);
-    [
+fn outside_layers(spec: &ModelSpec) -> Vec<Rule> {
+    let [d, vocabulary, logits, half_rope] = [spec.n_embd, spec.n_vocab, spec.n_logits, spec.rope_dim / 2].map(|n| n as u64);
+    let mut rules = vec![
         ("token_embd.weight", vec![vocabulary, d], Required),
         ("output_norm.weight", vec![d], Required),
-        ("output.weight", vec![vocabulary, d], Optional),
-        ("rope_freqs.weight", vec![half_rope], Optional),
-    ]
+        ("output.weight", vec![logits, d], Optional),
+    ];
+    if spec.family().rope_factors {
+        let factors = ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"];
+        rules.extend(factors.map(|name| (name, vec![half_rope], Optional)));
+    }
+    if spec.family().head_bias {
+        rules.push(("output.bias", vec![logits], Optional));
+    }
+    rules
 }
 
-fn in_layer(file: &ModelFile, spec: &ModelSpec) -> Result<[Rule; 13]> {
+/// The rules of one layer; several where tensors may be fused or not.
+fn in_layer(file: &ModelFile, spec: &ModelSpec, layer: usize) -> Result<Vec<Rule>> {
+    let family = spec.family();
     let [d, ff, heads, kv_heads, head_dim] = [spec.n_embd, spec.n_ff, spec.n_heads, spec.n_kv_heads, spec.head_dim].map(|n| n as u64);
+    let fault =
+        |key: &str, expected: &str, found: String| Error::format(&file.path, format!("key `{}.{key}`", spec.architecture), expected, found);
     let width = |heads: u64| {
-        heads.checked_mul(head_dim).ok_or_else(|| {
-            let at = format!("key `{}.attention.head_count`", spec.architecture);
-            Error::format(&file.path, at, "heads that fit in memory", format!("{heads} heads of {head_dim}"))
-        })
+        let found = || fault("attention.head_count", "heads that fit in memory", format!("{heads} heads of {head_dim}"));
+        heads.checked_mul(head_dim).filter(|width| width.checked_mul(4).is_some()).ok_or_else(found)
     };
     let (q, kv) = (width(heads)?, width(kv_heads)?);
-    Ok([
-        ("attn_norm.weight", vec![d], Required),
-        ("attn_q.weight", vec![q, d], Required),
-        ("attn_k.weight", vec![kv, d], Required),
-        ("attn_v.weight", vec![kv, d], Required),
-        ("attn_output.weight", vec![d, q], Required),
-        ("ffn_norm.weight", vec![d], Required),
-        ("ffn_gate.weight", vec![ff, d], Required),
-        ("ffn_up.weight", vec![ff, d], Required),
-        ("ffn_down.weight", vec![d, ff], Required),
-        ("attn_q.bias", vec![q], Optional),
-        ("attn_k.bias", vec![kv], Optional),
-        ("attn_v.bias", vec![kv], Optional),
-        ("attn_output.bias", vec![d], Optional),
-    ])
+    let qkv = q.checked_add(2 * kv).ok_or_else(|| fault("attention.head_count", "heads that fit in memory", format!("{heads}")))?;
+    let mut rules: Vec<Rule> = Vec::new();
+    if file.tensor(&format!("blk.{layer}.attn_qkv.weight")).is_some() {
+        rules.extend([("attn_qkv.weight", vec![qkv, d], Required), ("attn_qkv.bias", vec![qkv], Optional)]);
+    } else {
+        rules.extend([("attn_q.weight", q), ("attn_k.weight", kv), ("attn_v.weight", kv)].map(|(name, n)| (name, vec![n, d], Required)));
+    }
+    rules.push(("attn_output.weight", vec![d, q], Required));
+    rules.extend([("attn_q.bias", q), ("attn_k.bias", kv), ("attn_v.bias", kv)].map(|(name, n)| (name, vec![n], Optional)));
+    if spec.fused_gate_up {
+        let both = ff.checked_mul(2).ok_or_else(|| fault("feed_forward_length", "a width that fits in memory", format!("{ff}")))?;
+        rules.push(("ffn_up.weight", vec![both, d], Required));
+    } else {
+        rules.extend(["ffn_gate.weight", "ffn_up.weight"].map(|name| (name, vec![ff, d], Required)));
+    }
+    rules.push(("ffn_down.weight", vec![d, ff], Required));
+    if family.norms != Norms::After {
+        rules.extend(["attn_norm.weight", "ffn_norm.weight"].map(|name| (name, vec![d], Required)));
+    }
+    if family.norms != Norms::Before {
+        rules.extend(["post_attention_norm.weight", "post_ffw_norm.weight"].map(|name| (name, vec![d], Required)));
+    }
+    match family.qk_norm {
+        QkNorm::None => (),
+        QkNorm::Head => rules.extend(["attn_q_norm.weight", "attn_k_norm.weight"].map(|name| (name, vec![head_dim], Required))),
+        QkNorm::Width => rules.extend([("attn_q_norm.weight", vec![q], Required), ("attn_k_norm.weight", vec![kv], Required)]),
+    }
+    if family.biases {
+        let biases = [("attn_output.bias", d), ("ffn_gate.bias", ff), ("ffn_up.bias", ff), ("ffn_down.bias", d)];
+        rules.extend(biases.map(|(name, n)| (name, vec![n], Optional)));
+    }
+    Ok(rules)
 }
 
 fn check_one(file: &ModelFile, name: &str, shape: &[u64], need: Need) -> Result<()> {

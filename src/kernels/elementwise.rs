@@ -2,16 +2,25 @@
 #![expect(unsafe_code, reason = "the same loops, compiled for the vector instructions that are there")]
 #![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 
+use super::dot::simd::{Simd, for_each_simd};
 use super::exp::exp;
-use super::processor::for_each_processor;
 
-for_each_processor! {
+/// What the gate of a feed-forward network goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x / (1 + e⁻ˣ)` (Elfwing et al. 2017).
+    Silu,
+    /// `x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))` (Hendrycks and Gimpel 2016).
+    GeluTanh,
+}
+
+for_each_simd! {
     /// `out = x · weight / rms(x)` for each row of `weight.len()` values (Zhang and Sennrich 2019).
     pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) by rms_norm_body
 }
 
 #[inline(always)]
-fn rms_norm_body<const FUSED: bool>(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+fn rms_norm_body<S: Simd>(_: S, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     for (row, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
         let (eights, rest) = row.as_chunks::<8>();
         let mut sums = [0.0f64; 8];
@@ -29,15 +38,64 @@ fn rms_norm_body<const FUSED: bool>(x: &[f32], weight: &[f32], eps: f32, out: &m
     }
 }
 
-for_each_processor! {
-    /// `gate ← silu(gate) · up`, with `silu(x) = x / (1 + e⁻ˣ)`.
+/// The exponential as the instructions of `S` compute it.
+#[inline(always)]
+fn e_to<S: Simd>(x: f32) -> f32 {
+    if S::FUSED { exp::<true>(x) } else { exp::<false>(x) }
+}
+
+for_each_simd! {
+    /// `gate ← silu(gate) · up`.
     pub fn silu_mul(gate: &mut [f32], up: &[f32]) by silu_mul_body
 }
 
 #[inline(always)]
-fn silu_mul_body<const FUSED: bool>(gate: &mut [f32], up: &[f32]) {
+fn silu_mul_body<S: Simd>(_: S, gate: &mut [f32], up: &[f32]) {
     for (g, u) in gate.iter_mut().zip(up) {
-        *g *= u / (1.0 + exp::<FUSED>(-*g));
+        *g *= u / (1.0 + e_to::<S>(-*g));
+    }
+}
+
+for_each_simd! {
+    /// `gate ← gelu(gate) · up`, GELU by the hyperbolic tangent.
+    pub fn gelu_tanh_mul(gate: &mut [f32], up: &[f32]) by gelu_tanh_mul_body
+}
+
+/// `(1 + tanh t) / 2` is `1 / (1 + e⁻²ᵗ)`, so that one exponential does.
+#[inline(always)]
+fn gelu_tanh_mul_body<S: Simd>(_: S, gate: &mut [f32], up: &[f32]) {
+    /// 2 √(2/π)
+    const LINEAR: f32 = 1.595_769_1;
+    const CUBIC: f32 = LINEAR * 0.044_715;
+    for (g, u) in gate.iter_mut().zip(up) {
+        let x = *g;
+        *g = x * (u / (1.0 + e_to::<S>(-(x * (LINEAR + CUBIC * (x * x))))));
+    }
+}
+
+for_each_simd! {
+    /// `x ← cap · tanh(x / cap)`.
+    pub fn soft_cap(x: &mut [f32], cap: f32) by soft_cap_body
+}
+
+#[inline(always)]
+fn soft_cap_body<S: Simd>(_: S, x: &mut [f32], cap: f32) {
+    let share = 2.0 / cap;
+    for x in x {
+        *x = bent::<S>(*x * share, cap);
+    }
+}
+
+/// `cap · tanh(twice / 2)`.
+#[inline(always)]
+pub(super) fn bent<S: Simd>(twice: f32, cap: f32) -> f32 {
+    cap - 2.0 * cap / (e_to::<S>(twice) + 1.0)
+}
+
+/// `x ← x · factor`.
+pub fn scale(x: &mut [f32], factor: f32) {
+    for x in x {
+        *x *= factor;
     }
 }
 
@@ -45,6 +103,13 @@ fn silu_mul_body<const FUSED: bool>(gate: &mut [f32], up: &[f32]) {
 pub fn add(x: &mut [f32], y: &[f32]) {
     for (a, b) in x.iter_mut().zip(y) {
         *a += b;
+    }
+}
+
+/// `x ← x + factor · y`.
+pub fn add_scaled(x: &mut [f32], y: &[f32], factor: f32) {
+    for (a, b) in x.iter_mut().zip(y) {
+        *a += factor * b;
     }
 }
 

@@ -45,6 +45,9 @@ pub const fn of_matrix(dtype: DType) -> Option<Precision> {
         DType::Q4K => row("Q4_K", "Q8_K", "I32 per block, F32", "dot q4_K × q8_K"),
         DType::Q5K => row("Q5_K", "Q8_K", "I32 per block, F32", "dot q5_K × q8_K"),
         DType::Q6K => row("Q6_K", "Q8_K", "I32 per block, F32", "dot q6_K × q8_K"),
+        DType::IQ4NL => row("IQ4_NL", "Q8_0", "I32 per block, F32", "dot iq4_nl × q8_0"),
+        DType::IQ4XS => row("IQ4_XS", "Q8_K", "I32 per block, F32", "dot iq4_xs × q8_K"),
+        DType::MXFP4 => row("MXFP4", "Q8_0", "I32 per block, F32", "dot mxfp4 × q8_0"),
         _ => return None,
     })
 }

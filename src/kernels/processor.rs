@@ -1,7 +1,6 @@
 //! Which instructions the kernels use: found out once, when the program first computes.
 //!
-//! A kernel here is written once, as plain loops that compilers turn into vector code, and compiled for each instruction set
-//! ([`for_each_processor`]); nothing in it depends on the order in which lanes are added.
+//! A kernel is written once and compiled for each instruction set (`for_each_simd` of [`dot::simd`](super::dot::simd)).
 
 use std::sync::LazyLock;
 
@@ -50,25 +49,3 @@ impl Processor {
 pub(super) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
-
-/// A function that takes a [`Processor`] and is the body, compiled for it. The body takes `const FUSED: bool`, whether the processor
-/// multiplies and adds in one.
-macro_rules! for_each_processor {
-    ($(#[$attribute:meta])* $visible:vis fn $name:ident $(<$kind:ident: $bound:path>)? ($($argument:ident: $type:ty),* $(,)?) by $body:ident) => {
-        $(#[$attribute])*
-        $visible fn $name $(<$kind: $bound>)? (processor: $crate::kernels::processor::Processor, $($argument: $type),*) {
-            #[cfg(target_arch = "x86_64")]
-            if processor >= $crate::kernels::processor::Processor::Avx2 {
-                #[target_feature(enable = "avx2,fma,f16c")]
-                fn avx2 $(<$kind: $bound>)? ($($argument: $type),*) {
-                    $body::<$($kind,)? true>($($argument),*);
-                }
-                // SAFETY: the processor has what the function is compiled for.
-                return unsafe { avx2 $(::<$kind>)? ($($argument),*) };
-            }
-            let _ = processor;
-            $body::<$($kind,)? false>($($argument),*);
-        }
-    };
-}
-pub(super) use for_each_processor;

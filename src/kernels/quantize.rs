@@ -2,13 +2,6 @@
 //!
 //! The rounding is [`quantizers`]'; what lies around it is here: which values a type can hold, how many rows are on their way at once, and
 //! a tensor's rows read as F32. Which tensor becomes what is `level`'s and the lab's to say.
-#![expect(unsafe_code, reason = "blocks are written as their bytes")]
-
-use candle_core::quantized::GgmlType;
-use candle_core::quantized::k_quants::{
-    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
-};
-use half::{bf16, f16};
 
 use super::dot::simd::LANES;
 use super::pool::Pool;
@@ -17,6 +10,8 @@ use super::{precision, quantizers};
 use crate::error::{Error, Result};
 use crate::file::{DType, ModelFile, TensorInfo};
 use crate::units::Bytes;
+use half::slice::HalfFloatSliceExt as _;
+use half::{bf16, f16};
 
 pub use quantizers::{quantize_all, quantize_on, supports};
 
@@ -29,36 +24,6 @@ const NOTHING: f32 = 1e-12;
 
 /// The largest number in half precision.
 const LARGEST: f32 = 65_504.0;
-
-/// Blocks that values can be rounded to.
-///
-/// # Safety
-/// They must be plain data without padding, of the size that ggml's block of the type has.
-pub(super) unsafe trait Quantize: GgmlType {
-    /// The type.
-    const STORED: DType;
-
-    /// Rounds whole blocks.
-    fn quantize(values: &[f32], blocks: &mut [Self]) {
-        // SAFETY: the trait's; any bytes are blocks, and a byte lies anywhere.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) };
-        quantizers::quantize(Self::STORED, values, bytes);
-    }
-}
-
-macro_rules! quantize {
-    ($($block:ty => $dtype:ident),* $(,)?) => {$(
-        // SAFETY: floats, and repr(C) structs of f16 and integers in the order of ggml's block, whose sizes `stored` looks at.
-        unsafe impl Quantize for $block {
-            const STORED: DType = DType::$dtype;
-        }
-    )*};
-}
-quantize! {
-    f32 => F32, f16 => F16, bf16 => BF16,
-    BlockQ4_0 => Q4_0, BlockQ4_1 => Q4_1, BlockQ5_0 => Q5_0, BlockQ5_1 => Q5_1, BlockQ8_0 => Q8_0,
-    BlockQ2K => Q2K, BlockQ3K => Q3K, BlockQ4K => Q4K, BlockQ5K => Q5K, BlockQ6K => Q6K,
-}
 
 /// How many rows are on their way at once.
 #[must_use]
@@ -141,19 +106,45 @@ impl<'a> Rows<'a> {
         self.file.read_into(self.tensor, (first * row_bytes) as u64, self.staging.bytes_mut(n * row_bytes))?;
         let stored = self.staging.bytes(n * row_bytes);
         out.resize(n * cols, 0.0);
-        pool.chunks(out, cols, |row, values| stored::widen(self.tensor.dtype, &stored[row * row_bytes..][..row_bytes], values));
+        pool.chunks(out, cols, |row, values| widen(self.tensor.dtype, &stored[row * row_bytes..][..row_bytes], values));
         Ok(())
     }
 }
 
-/// Blocks of a type to F32, in parallel.
+/// A row as it is stored to F32; numbers of 16 bits many at a time, where candle takes one after the other.
+fn widen(dtype: DType, stored: &[u8], out: &mut [f32]) {
+    macro_rules! halves {
+        ($half:ident) => {{
+            let mut halves = [$half::ZERO; 256];
+            for (out, stored) in out.chunks_mut(256).zip(stored.as_chunks::<2>().0.chunks(256)) {
+                let halves = &mut halves[..out.len()];
+                halves.iter_mut().zip(stored).for_each(|(half, bytes)| *half = $half::from_le_bytes(*bytes));
+                halves.convert_to_f32_slice(out);
+            }
+        }};
+    }
+    match dtype {
+        DType::F16 => halves!(f16),
+        DType::BF16 => halves!(bf16),
+        _ => stored::widen(dtype, stored, out),
+    }
+}
+
+/// Rows of blocks to F32, in parallel: `cols` values each, as many as `out` has.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a type that cannot be expanded.
 ///
 /// # Panics
-/// Where the lengths do not belong together, or there is no kernel for the type.
-pub fn expand_all(pool: &Pool, dtype: DType, cols: usize, blocks: &[u8], out: &mut [f32]) {
-    let row_bytes = blocks.len() / (out.len() / cols).max(1);
+/// Where the lengths do not belong together.
+pub fn expand_all(pool: &Pool, dtype: DType, cols: usize, blocks: &[u8], out: &mut [f32]) -> Result<()> {
+    if precision::of_matrix(dtype).is_none() {
+        return Err(Error::unsupported(dtype.name(), "it cannot be expanded yet"));
+    }
+    let row_bytes = blocks.len() / (out.len() / cols.max(1)).max(1);
     let mut staging = Staging::default();
     staging.bytes_mut(blocks.len()).copy_from_slice(blocks);
     let stored = staging.bytes(blocks.len());
-    pool.chunks(out, cols, |row, values| stored::widen(dtype, &stored[row * row_bytes..][..row_bytes], values));
+    pool.chunks(out, cols, |row, values| widen(dtype, &stored[row * row_bytes..][..row_bytes], values));
+    Ok(())
 }

@@ -1,53 +1,52 @@
-//! Weights as a file has them: bytes to F32, whatever the type, and the plain blocks behind each packed type.
+//! Weights as a file has them: the plain blocks behind each packed type, and bytes as blocks.
 //!
-//! The arithmetic of a block is candle's, which follows ggml's reference. Packed weights give their blocks back, so there is one way
-//! from a block to numbers.
+//! Packed weights give their blocks back, so there is one way from a block to numbers, [`dequantize`], and one from numbers to a block,
+//! `quantizers`.
 #![expect(unsafe_code, reason = "a file's bytes are its blocks")]
 
-use candle_core::quantized::k_quants::{
-    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0,
-};
-use half::{bf16, f16};
-
-use super::dot::{Pack, block32, block256, float};
-use super::quantize::Quantize;
+use super::dequantize::dequantize;
+use super::dot::{Activation as _, Pack, block32, block256, float};
 use crate::file::DType;
 
-/// A packed type whose rows are stored in blocks of `Block`.
+/// A packed type whose rows are stored in blocks of [`Pack::File`].
 ///
 /// # Safety
-/// The type, [`Pack::File`] and `Block` must be primitives or `repr(C)`, without invalid bit patterns; the last two without padding and
-/// of the same layout.
+/// The type and its blocks must be primitives or `repr(C)`, without invalid bit patterns; the blocks without padding.
 pub(super) unsafe trait Stored: Pack {
-    /// The block as candle has it.
-    type Block: Quantize + 'static;
+    /// The type.
+    const DTYPE: DType;
+    /// Weights of a block.
+    const LEN: usize;
 }
 
 macro_rules! stored {
-    ($($pack:ty, $block:ty: $bytes:literal);* $(;)?) => {$(
-        const _: () = assert!(size_of::<$block>() == $bytes && size_of::<<$pack as Pack>::File>() == $bytes);
-        const _: () = assert!(align_of::<$block>() == align_of::<<$pack as Pack>::File>());
-        // SAFETY: both are floats or repr(C) structs of f16, f32 and integers in the order of ggml's block; the size above is the sum
-        // of the fields, so there is no padding.
+    ($($pack:ty => $dtype:ident, $len:literal in $bytes:literal);* $(;)?) => {$(
+        const _: () = assert!(size_of::<<$pack as Pack>::File>() == $bytes && <$pack as Pack>::Rounded::LEN == $len);
+        // SAFETY: floats or repr(C) structs of integers in the order of ggml's block; the size above is the sum of the fields, so there
+        // is no padding.
         unsafe impl Stored for $pack {
-            type Block = $block;
+            const DTYPE: DType = DType::$dtype;
+            const LEN: usize = $len;
         }
     )*};
 }
 stored! {
-    float::F32, f32: 4;
-    float::F16, f16: 2;
-    float::BF16, bf16: 2;
-    block32::Q4_0, BlockQ4_0: 18;
-    block32::Q4_1, BlockQ4_1: 20;
-    block32::Q5_0, BlockQ5_0: 22;
-    block32::Q5_1, BlockQ5_1: 24;
-    block32::Q8_0, BlockQ8_0: 34;
-    block256::Q2K, BlockQ2K: 84;
-    block256::Q3K, BlockQ3K: 110;
-    block256::Q4K, BlockQ4K: 144;
-    block256::Q5K, BlockQ5K: 176;
-    block256::Q6K, BlockQ6K: 210;
+    float::F32 => F32, 1 in 4;
+    float::F16 => F16, 1 in 2;
+    float::BF16 => BF16, 1 in 2;
+    block32::Q4_0 => Q4_0, 32 in 18;
+    block32::Q4_1 => Q4_1, 32 in 20;
+    block32::Q5_0 => Q5_0, 32 in 22;
+    block32::Q5_1 => Q5_1, 32 in 24;
+    block32::Q8_0 => Q8_0, 32 in 34;
+    block32::IQ4NL => IQ4NL, 32 in 18;
+    block32::MXFP4 => MXFP4, 32 in 17;
+    block256::Q2K => Q2K, 256 in 84;
+    block256::Q3K => Q3K, 256 in 110;
+    block256::Q4K => Q4K, 256 in 144;
+    block256::Q5K => Q5K, 256 in 176;
+    block256::Q6K => Q6K, 256 in 210;
+    block256::IQ4XS => IQ4XS, 256 in 136;
 }
 
 /// `$body` with `$P` the packed type of a dtype; `$none` where there is none.
@@ -60,7 +59,8 @@ macro_rules! with_packed {
             Q8_0 => $crate::kernels::dot::block32::Q8_0,
             Q2K => $crate::kernels::dot::block256::Q2K, Q3K => $crate::kernels::dot::block256::Q3K,
             Q4K => $crate::kernels::dot::block256::Q4K, Q5K => $crate::kernels::dot::block256::Q5K,
-            Q6K => $crate::kernels::dot::block256::Q6K)
+            Q6K => $crate::kernels::dot::block256::Q6K, IQ4XS => $crate::kernels::dot::block256::IQ4XS,
+            IQ4NL => $crate::kernels::dot::block32::IQ4NL, MXFP4 => $crate::kernels::dot::block32::MXFP4)
     };
     (@ $dtype:expr, $P:ident, $body:expr, $none:expr; $($name:ident => $pack:ty),*) => {
         match $dtype {
@@ -107,20 +107,19 @@ pub(super) fn bytes<P: Stored>(blocks: &[P::File]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast(), size_of_val(blocks)) }
 }
 
-/// The same blocks as candle knows them.
-pub(super) fn as_candle<P: Stored>(blocks: &[P::File]) -> &[P::Block] {
-    // SAFETY: `Stored` promises the same layout.
-    unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast(), blocks.len()) }
+/// Blocks of zeros.
+pub(super) fn zeros<P: Stored>(len: usize) -> Vec<P::File> {
+    // SAFETY: `Stored` promises that any bits are a block.
+    vec![unsafe { std::mem::zeroed() }; len]
 }
 
-/// The same the other way.
-pub(super) fn as_file<P: Stored>(blocks: &[P::Block]) -> &[P::File] {
-    // SAFETY: `Stored` promises the same layout.
-    unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast(), blocks.len()) }
+/// The bytes of blocks, to be written.
+pub(super) fn bytes_mut<P: Stored>(blocks: &mut [P::File]) -> &mut [u8] {
+    // SAFETY: `Stored` promises that there is no padding and that any bits are a block.
+    unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) }
 }
 
 /// Whole blocks to F32.
 pub(super) fn widen(dtype: DType, stored: &[u8], out: &mut [f32]) {
-    use candle_core::quantized::GgmlType as _;
-    with_packed!(dtype, P => <P as Stored>::Block::to_float(as_candle::<P>(blocks::<P>(stored)), out), unreachable!("a type with a kernel"));
+    dequantize(dtype, stored, out);
 }

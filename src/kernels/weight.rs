@@ -6,7 +6,6 @@ use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::quantized::GgmlType as _;
 use half::{bf16, f16};
 
 use super::dot::simd::LANES;
@@ -15,8 +14,8 @@ use super::matmul::{self, Rounded, Scratch};
 use super::packs::Packs;
 use super::pool::Pool;
 use super::precision;
-use super::quantize::{self, Quantize as _};
 use super::stored::{self, Staging, Stored, with_packed};
+use super::{quantize, quantizers};
 use crate::error::{Error, Result};
 use crate::file::{DType, ModelFile, TensorInfo};
 use crate::memory::Part;
@@ -65,7 +64,7 @@ trait Rows: Send + Sync {
 
 impl<P: Stored> Packs<P> {
     const fn per_row(cols: usize) -> usize {
-        cols / P::Block::BLCK_SIZE
+        cols / P::LEN
     }
 
     fn row(&self, cols: usize, row: usize) -> Vec<P::File> {
@@ -125,9 +124,9 @@ where
         pool.chunks(&mut self[first / LANES * per_row..][..packs], per_row, |i, packs| {
             let values = &values[i * LANES * cols..];
             let values = &values[..values.len().min(LANES * cols)];
-            let mut rows = vec![P::Block::zeros(); values.len() / cols * per_row];
-            P::Block::quantize(values, &mut rows);
-            P::pack_rows(per_row, stored::as_file::<P>(&rows), packs);
+            let mut rows = stored::zeros::<P>(values.len() / cols * per_row);
+            quantizers::quantize(P::DTYPE, values, stored::bytes_mut::<P>(&mut rows));
+            P::pack_rows(per_row, &rows, packs);
         });
     }
 
@@ -136,7 +135,7 @@ where
     }
 
     fn dequantize(&self, cols: usize, row: usize, out: &mut [f32]) {
-        P::Block::to_float(stored::as_candle::<P>(&self.row(cols, row)), out);
+        stored::widen(P::DTYPE, stored::bytes::<P>(&self.row(cols, row)), out);
     }
 }
 

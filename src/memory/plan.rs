@@ -188,13 +188,18 @@ pub fn curve(model: &Model, choice: Choice, max_context: usize) -> Vec<(usize, P
 /// What the KV cache takes when `tokens` are in it: whole blocks for every layer.
 #[must_use]
 pub fn kv_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
-    kv_read_bytes(spec, kv, tokens.next_multiple_of(KV_BLOCK_TOKENS))
+    position_bytes(spec, kv, spec.n_layers * tokens.next_multiple_of(KV_BLOCK_TOKENS))
 }
 
-/// What attention reads of the cache for one token when `tokens` are in it.
+/// What attention reads of the cache for one token when `tokens` are in it: in layers with a window no more than that.
 #[must_use]
 pub fn kv_read_bytes(spec: &ModelSpec, kv: KvDtype, tokens: usize) -> Bytes {
-    Bytes(2 * (spec.n_layers * spec.n_kv_heads) as u64 * tokens as u64 * kv.head_bytes(spec.head_dim))
+    position_bytes(spec, kv, spec.layers.iter().map(|layer| layer.window.unwrap_or(tokens).min(tokens)).sum())
+}
+
+/// Keys and values of so many positions of one layer.
+fn position_bytes(spec: &ModelSpec, kv: KvDtype, positions: usize) -> Bytes {
+    Bytes(2 * spec.n_kv_heads as u64 * positions as u64 * kv.head_bytes(spec.head_dim))
 }
 
 /// The rule that people use without a plan: the file and a fifth.
@@ -214,12 +219,12 @@ fn peak(parts: &Parts) -> Bytes {
 }
 
 fn parts(model: &Model, spec: &ModelSpec, choice: Choice) -> Parts {
-    let used = || model.used_tensors();
+    let used = || model.used_tensors().flat_map(|tensor| spec.pieces(tensor));
     Parts {
-        weights: Some(used().filter_map(|tensor| precision::resident_bytes(tensor, choice.recode)).sum()),
+        weights: Some(used().filter_map(|tensor| precision::resident_bytes(&tensor, choice.recode)).sum()),
         kv_cache: Some(kv_bytes(spec, choice.cache_dtype(), choice.context)),
         activations: Some(activations(spec, choice)),
-        staging: Some(used().map(|tensor| precision::staging_bytes(tensor, choice.recode)).max().unwrap_or_default()),
+        staging: Some(used().map(|tensor| precision::staging_bytes(&tensor, choice.recode)).max().unwrap_or_default()),
         tokenizer: Some(model.tokenizer_estimate()),
     }
 }
@@ -227,10 +232,11 @@ fn parts(model: &Model, spec: &ModelSpec, choice: Choice) -> Parts {
 /// The buffers of one chunk of a prompt, all at once: an upper bound, because some take turns.
 fn activations(spec: &ModelSpec, choice: Choice) -> Bytes {
     let l = PREFILL_CHUNK.min(choice.context) as u64;
-    let [d, ff, vocab] = [spec.n_embd, spec.n_ff, spec.n_vocab].map(|n| n as u64);
+    let [d, ff, vocab] = [spec.n_embd, spec.n_ff, spec.n_logits].map(|n| n as u64);
     let [q, kv] = [spec.n_heads * spec.head_dim, spec.n_kv_heads * spec.head_dim].map(|n| n as u64);
     let widest = d.max(ff).max(q);
-    let rows = l * (4 * d + 2 * q + 2 * kv + 2 * ff) + l * spec.rope_dim as u64;
+    // Both rotations, where there are two, and norms of queries and keys.
+    let rows = l * (4 * d + 3 * q + 3 * kv + 2 * ff) + 2 * l * spec.rope_dim as u64;
     let values = match choice.arithmetic {
         Arithmetic::Fast => {
             // activations rounded to at most F32, as much again for weights that tasks unpack, and what attention works in

@@ -115,6 +115,10 @@ pub enum Action {
     ShowPrompt,
     /// Close that view.
     HidePrompt,
+    /// Show how the draft is cut into tokens.
+    ShowTokens,
+    /// Close that view.
+    HideTokens,
     /// Use the stated fallback in place of the file's chat template.
     UseFallbackTemplate(bool),
     /// Write what changed and is not yet on disk.

@@ -88,6 +88,9 @@ impl State {
             Ok(follows) => return follows,
             Err(anothers) => anothers,
         };
+        if self.tokens.asked.waits_for(job) {
+            return self.tokenized(outcome);
+        }
         if self.bandwidth.waits_for(job) {
             self.measured(outcome);
         } else if self.found.waits_for(job) {

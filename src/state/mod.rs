@@ -13,6 +13,7 @@ pub mod perform;
 mod saving;
 pub mod slot;
 mod speed;
+pub mod tokens;
 mod welcome;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +136,8 @@ pub struct State {
     pub fallback_template: bool,
     /// The exact prompt, when it is shown.
     pub prompt: PromptView,
+    /// How the draft is cut, when that is shown.
+    pub tokens: tokens::Tokens,
     /// Models on this disk.
     pub found: Slot<Vec<Found>>,
     /// What the headers of found and recent files say.
@@ -191,6 +194,7 @@ impl State {
             restored: Slot::Empty,
             fallback_template: false,
             prompt: Slot::Empty,
+            tokens: tokens::Tokens::default(),
             found: Slot::Empty,
             summaries: BTreeMap::new(),
             starter: Slot::Empty,

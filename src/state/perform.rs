@@ -35,7 +35,10 @@ impl State {
             Action::RenameChat(id, title) => {
                 self.chats.edit(&id, self.now, |chat| title.trim().clone_into(&mut chat.title));
             }
-            Action::Draft(text) => self.edit_current(|chat| chat.draft = text),
+            Action::Draft(text) => {
+                self.edit_current(|chat| chat.draft = text);
+                return self.follow_draft();
+            }
             Action::SetSystem(text) => self.edit_current(|chat| chat.system = text),
             Action::SetSampling(sampling) => self.edit_current(|chat| chat.sampling = sampling.clamped()),
             Action::SetMode(mode) => {
@@ -50,6 +53,8 @@ impl State {
             Action::Stop => return self.stop_answer(),
             Action::ShowPrompt => return self.show_prompt(),
             Action::HidePrompt => self.prompt = Slot::Empty,
+            Action::ShowTokens => return self.show_tokens(),
+            Action::HideTokens => self.tokens = super::tokens::Tokens::default(),
             Action::UseFallbackTemplate(on) => {
                 self.fallback_template = on;
                 self.follow_template();
@@ -250,6 +255,7 @@ impl State {
 
     fn switch_chat(&mut self, action: Action) -> Option<Order> {
         self.prompt = Slot::Empty;
+        self.tokens = super::tokens::Tokens::default();
         let order = match action {
             Action::NewChat => {
                 self.chats.start(self.now);

@@ -7,6 +7,7 @@ use super::Context;
 use super::lane::{Lane, LaneSender, job_of};
 use super::monitor::Activity;
 use super::store::{Journal, Task};
+use crate::engine::cut::cut;
 use crate::engine::generate::{Generation, Progress};
 use crate::engine::session::{ModelId, Session};
 use crate::error::{Error, Result};
@@ -163,7 +164,13 @@ impl Lane for EngineLane {
             Command::Generate(generate) => self.generate(*generate, context),
             Command::ShowPrompt { model, input } => {
                 let go_on = || context.go_on();
-                self.session(model)?.prompt(&input, &go_on).map(Outcome::Prompt)
+                let session = self.session(model)?;
+                session.prompt(&input, &go_on).map(|prompt| Outcome::Prompt(prompt.shown(session.tokenizer())))
+            }
+            Command::Tokenize { model, text, special } => {
+                let tokenizer = self.session(model)?.tokenizer();
+                let ids = tokenizer.encode_while(&text, special, &|| context.go_on())?;
+                Ok(Outcome::Tokens(cut(tokenizer, &ids)))
             }
             Command::MeasureBandwidth { threads } => {
                 let available = Probe::default().machine().available;

@@ -23,7 +23,7 @@ const fn of(id: u32, weights: usize, bytes: usize, halves: &'static [usize]) -> 
     Type { id, weights, bytes, halves }
 }
 
-const QUANTIZED: [Type; 10] = [
+const QUANTIZED: [Type; 13] = [
     of(ggml::Q4_0, 32, 18, &[0]),
     of(ggml::Q4_1, 32, 20, &[0, 2]),
     of(ggml::Q5_0, 32, 22, &[0]),
@@ -34,6 +34,9 @@ const QUANTIZED: [Type; 10] = [
     of(ggml::Q4_K, 256, 144, &[0, 2]),
     of(ggml::Q5_K, 256, 176, &[0, 2]),
     of(ggml::Q6_K, 256, 210, &[208]),
+    of(ggml::IQ4_NL, 32, 18, &[0]),
+    of(ggml::IQ4_XS, 256, 136, &[0]),
+    of(ggml::MXFP4, 32, 17, &[]),
 ];
 
 const FLOATS: [u32; 3] = [ggml::F32, ggml::F16, ggml::BF16];
@@ -81,6 +84,10 @@ fn extreme_bytes(kind: &Type, rows: usize, cols: usize) -> Vec<u8> {
                 2 => bytes.resize(start + kind.bytes, 0xff),
                 3 => bytes.resize(start + kind.bytes, 0x80),
                 _ => bytes.extend((0..kind.bytes).map(|_| next().to_le_bytes()[7])),
+            }
+            if kind.id == ggml::MXFP4 {
+                // Exponents instead: nothing, less than normal, ordinary, large.
+                bytes[start] = [118, 0, 1, 2, 127, 120, 140, 129][row % 8];
             }
             for &at in kind.halves {
                 bytes[start + at..start + at + 2].copy_from_slice(&SCALES[row % 8].to_le_bytes());

@@ -12,7 +12,7 @@ use ponder::memory::plan::{Arithmetic, Choice, KvDtype};
 
 use crate::support::gguf_writer::ggml;
 use crate::support::loaded::{EXACT, FAST, load, load_bytes, tiny};
-use crate::support::oracle::Oracle;
+use crate::support::oracle::{Definition, Oracle};
 use crate::support::tiny_llama::{N_VOCAB, TinyLlama};
 
 /// Peaked logits, grouped heads.
@@ -41,7 +41,7 @@ fn distance(found: &[f32], expected: &[f64]) -> f64 {
 fn agrees(llama: &TinyLlama, choice: Choice) {
     let tensors = llama.tensors();
     let tokens = tokens(80);
-    let expected = Oracle::new(llama, &tensors).logits(&tokens);
+    let expected = Oracle::new(&llama.definition(), &tensors).logits(&tokens);
     let found = load_bytes(&llama.gguf_of(&tensors).bytes(), choice).all(&tokens);
     let distance = distance(&found, &expected);
     assert!(distance < 1e-4, "{distance:e} off");
@@ -127,20 +127,20 @@ fn what_is_wrong_on_purpose_is_seen() {
     let tensors = llama.tensors();
     let tokens = tokens(80);
     let found = load_bytes(&llama.gguf_of(&tensors).bytes(), EXACT).all(&tokens);
-    let wrong = |change: &dyn Fn(&mut Oracle)| {
-        let mut oracle = Oracle::new(&llama, &tensors);
-        change(&mut oracle);
-        distance(&found, &oracle.logits(&tokens))
+    let wrong = |change: &dyn Fn(&mut Definition)| {
+        let mut definition = llama.definition();
+        change(&mut definition);
+        distance(&found, &Oracle::new(&definition, &tensors).logits(&tokens))
     };
     assert!(wrong(&|_| ()) < 1e-4);
     for (what, distance) in [
-        ("base", wrong(&|o| o.theta = 10_500.0)),
-        ("epsilon", wrong(&|o| o.eps = 1e-3)),
-        ("stretch", wrong(&|o| o.linear = 1.0)),
-        ("pairs", wrong(&|o| o.halves = true)),
-        ("groups", wrong(&|o| o.heads_interleaved = true)),
-        ("factors", wrong(&|o| o.use_factors = false)),
-        ("biases", wrong(&|o| o.use_biases = false)),
+        ("base", wrong(&|d| d.rotations(|r| r.theta = 10_500.0))),
+        ("epsilon", wrong(&|d| d.eps = 1e-3)),
+        ("stretch", wrong(&|d| d.rotations(|r| r.linear = 1.0))),
+        ("pairs", wrong(&|d| d.halves = true)),
+        ("groups", wrong(&|d| d.heads_interleaved = true)),
+        ("factors", wrong(&|d| d.rotations(|r| r.factors = None))),
+        ("biases", wrong(&|d| d.use_biases = false)),
     ] {
         assert!(distance > 3e-3, "another {what} moves the logits by {distance:e} only");
     }

@@ -5,8 +5,9 @@ use ponder::error::Error;
 use ponder::file::{DType, ModelFile};
 use ponder::inspect::passport::{runs_here, runtimes};
 use ponder::inspect::roles::{Role, layer};
-use ponder::inspect::spec::{ModelSpec, RopeScaling, RopeStyle};
+use ponder::inspect::spec::{LayerSpec, ModelSpec, RopeFactors, RopeScaling, RopeSpec, RopeStyle};
 use ponder::inspect::{Kind, Model};
+use ponder::kernels::elementwise::Activation;
 
 use crate::support::gguf_writer::{GgufBuilder, Kv, ggml};
 use crate::support::tiny_llama::{N_VOCAB, TinyLlama};
@@ -40,29 +41,17 @@ fn cannot_run(builder: &GgufBuilder, expected: &[&str]) {
 #[test]
 fn a_spec_is_what_the_metadata_says() {
     let spec = spec(&tiny());
-    assert_eq!(
-        spec,
-        ModelSpec {
-            architecture: "llama".into(),
-            n_layers: 2,
-            n_embd: 64,
-            n_ff: 96,
-            n_heads: 4,
-            n_kv_heads: 2,
-            head_dim: 16,
-            rope_dim: 16,
-            rope_theta: 10_000.0,
-            rope_style: RopeStyle::Interleaved,
-            rope_scaling: RopeScaling::None,
-            rope_freqs: false,
-            rms_eps: 1e-5,
-            n_ctx_train: 512,
-            n_vocab: usize::try_from(N_VOCAB).unwrap(),
-            tied_head: true,
-            qkv_bias: false,
-            attn_output_bias: false,
-        }
-    );
+    assert_eq!(spec.architecture, "llama");
+    assert_eq!([spec.n_layers, spec.n_embd, spec.n_ff, spec.n_heads, spec.n_kv_heads], [2, 64, 96, 4, 2]);
+    assert_eq!([spec.head_dim, spec.rope_dim, spec.n_ctx_train], [16, 16, 512]);
+    assert_eq!([spec.n_vocab, spec.n_logits], [usize::try_from(N_VOCAB).unwrap(); 2]);
+    assert_eq!((spec.rope_style, spec.rms_eps, spec.activation), (RopeStyle::Interleaved, 1e-5, Activation::Silu));
+    let rope = RopeSpec { theta: 10_000.0, scaling: RopeScaling::None, factors: RopeFactors::None, magnitude: 1.0 };
+    assert_eq!((spec.rope, spec.local_rope), (rope, rope));
+    assert_eq!(spec.layers, [LayerSpec { window: None, rotates: true }; 2]);
+    assert_eq!([spec.embedding_scale, spec.attention_scale, spec.residual_scale, spec.logit_scale], [1.0, 0.25, 1.0, 1.0]);
+    assert_eq!((spec.attention_cap, spec.logit_cap), (None, None));
+    assert!(spec.tied_head && !spec.qkv_bias && !spec.attn_output_bias && !spec.fused_gate_up && !spec.has_local_rope());
 }
 
 #[test]
@@ -74,7 +63,7 @@ fn what_the_file_leaves_out_has_llamas_defaults() {
         .without("llama.rope.dimension_count")
         .without("llama.vocab_size");
     let spec = spec(&builder);
-    assert_eq!((spec.n_kv_heads, spec.rope_dim, spec.rope_theta), (4, 16, 10_000.0));
+    assert_eq!((spec.n_kv_heads, spec.rope_dim, spec.rope.theta), (4, 16, 10_000.0));
 }
 
 #[test]
@@ -82,7 +71,7 @@ fn optional_tensors_are_noticed() {
     let untied = TinyLlama { tied_head: false, ..TinyLlama::default() }.gguf();
     assert!(!spec(&untied).tied_head);
     let spec = spec(&tiny().f32_tensor("rope_freqs.weight", &[8], &[1.0; 8]).f32_tensor("blk.1.attn_q.bias", &[64], &[0.0; 64]));
-    assert!(spec.rope_freqs && spec.qkv_bias && !spec.attn_output_bias);
+    assert!(spec.rope.factors == RopeFactors::Always && spec.qkv_bias && !spec.attn_output_bias);
 }
 
 #[test]
@@ -104,11 +93,17 @@ fn a_head_may_be_wider_than_its_share() {
 #[test]
 fn rope_scaling_is_read_or_refused() {
     let scaled = |kind: &str, factor: f32| tiny().kv("llama.rope.scaling.type", kind).kv("llama.rope.scaling.factor", factor);
-    assert_eq!(spec(&scaled("linear", 4.0)).rope_scaling, RopeScaling::Linear { factor: 4.0 });
-    assert_eq!(spec(&tiny().kv("llama.rope.scale_linear", 2.0_f32)).rope_scaling, RopeScaling::Linear { factor: 2.0 });
-    assert_eq!(spec(&scaled("none", 4.0)).rope_scaling, RopeScaling::None);
-    assert_eq!(spec(&scaled("linear", 0.0)).rope_scaling, RopeScaling::None);
-    cannot_run(&scaled("yarn", 4.0), &["rope scaling `yarn`"]);
+    assert_eq!(spec(&scaled("linear", 4.0)).rope.scaling, RopeScaling::Linear { factor: 4.0 });
+    assert_eq!(spec(&tiny().kv("llama.rope.scale_linear", 2.0_f32)).rope.scaling, RopeScaling::Linear { factor: 2.0 });
+    assert_eq!(spec(&scaled("none", 4.0)).rope.scaling, RopeScaling::None);
+    assert_eq!(spec(&scaled("linear", 0.0)).rope.scaling, RopeScaling::None);
+    assert_eq!(spec(&scaled("longrope", 0.0)).rope.scaling, RopeScaling::None);
+    let yarn = spec(&scaled("yarn", 4.0).kv("llama.rope.scaling.original_context_length", 128_u32)).rope;
+    assert_eq!(yarn.scaling, RopeScaling::Yarn { factor: 4.0, original_context: 128 });
+    assert!((yarn.magnitude - 1.138_629).abs() < 1e-6);
+    let odd = read(&scaled("yarn", 4.0).kv("llama.rope.scaling.yarn_beta_fast", 16.0_f32));
+    assert!(odd.warnings.iter().any(|text| text.contains("yarn_beta_fast` is 16; as llama.cpp, Ponder takes 32")), "{:?}", odd.warnings);
+    cannot_run(&scaled("dynamic", 4.0), &["rope scaling `dynamic`"]);
     cannot_run(&scaled("linear", f32::NAN), &["key `llama.rope.scaling.factor`", "f32 NaN"]);
     cannot_run(&scaled("linear", -1.0), &["key `llama.rope.scaling.factor`"]);
 }
@@ -123,7 +118,7 @@ fn a_block_count_is_held_against_the_tensors() {
     cannot_run(&one.set("llama.block_count", 513_u32), &["the file has tensors for 1 block"]);
     cannot_run(
         &tiny().f32_tensor("blk.4294967294.attn_norm.weight", &[64], &[0.0; 64]).set("llama.block_count", u32::MAX),
-        &["tensor `blk.2.attn_norm.weight`", "none"],
+        &["tensor `blk.2.attn_output.weight`", "none"],
     );
     cannot_run(&tiny().f32_tensor("blk.18446744073709551615.x", &[1], &[0.0]), &["key `llama.block_count`"]);
 }
@@ -212,7 +207,7 @@ fn tensors_of_another_shape_are_named_with_both_shapes() {
 
 #[test]
 fn a_tensor_that_nothing_uses_forbids_to_run() {
-    cannot_run(&tiny().f32_tensor("blk.0.ffn_up.bias", &[96], &[0.0; 96]), &["tensor `blk.0.ffn_up.bias`", "would be wrong"]);
+    cannot_run(&tiny().f32_tensor("blk.0.attn_q_norm.weight", &[16], &[0.0; 16]), &["tensor `blk.0.attn_q_norm.weight`", "would be wrong"]);
     let rotary = tiny().f32_tensor("blk.0.attn_rot_embd", &[8], &[0.0; 8]);
     let model = read(&rotary);
     assert!(model.spec.is_ok());
@@ -232,7 +227,10 @@ fn a_file_with_faults_is_browsed_and_not_run() {
 #[test]
 fn an_unknown_architecture_is_browsed() {
     let builder = tiny().set("general.architecture", "seahorse");
-    cannot_run(&builder, &["architecture `seahorse`", "Ponder runs llama so far"]);
+    cannot_run(
+        &builder,
+        &["architecture `seahorse`", "Ponder runs llama, qwen2, qwen3, gemma2, gemma3, phi3, smollm3, granite, olmo2 so far"],
+    );
     assert_eq!(read(&builder).parts.len(), 4);
     cannot_run(&tiny().without("general.architecture"), &["key `general.architecture`"]);
     cannot_run(&GgufBuilder::new(), &["key `general.architecture`"]);
@@ -342,6 +340,25 @@ fn a_missing_kernel_is_named_with_its_tensor() {
 }
 
 #[test]
+fn an_architecture_that_is_not_here_is_answered_in_full() {
+    let of = |name: &str, kernel: bool| runs_here(&read(&tiny().set("general.architecture", name)), &|_| kernel).why;
+    let mamba = of("mamba", true);
+    for part in [
+        "`mamba`",
+        "a recurrent state",
+        "memory can't be planned",
+        "there is a kernel for every type",
+        "llama.cpp, Ollama and LM Studio run it",
+    ] {
+        assert!(mamba.contains(part), "`{part}` isn't in `{mamba}`");
+    }
+    let unknown = of("seahorse", false);
+    for part in ["no kernel for F32", "no program that Ponder knows runs it"] {
+        assert!(unknown.contains(part), "`{part}` isn't in `{unknown}`");
+    }
+}
+
+#[test]
 fn other_programs_are_judged_by_the_header() {
     let ok = |builder: &GgufBuilder| runtimes(&read(builder)).iter().map(|runtime| (runtime.name, runtime.ok)).collect::<Vec<_>>();
     assert_eq!(ok(&tiny()), [("llama.cpp", true), ("Ollama", true), ("LM Studio", true), ("candle", true)]);
@@ -431,7 +448,7 @@ fn the_starter_model_means_what_its_page_says() {
     let spec = model.spec.as_ref().unwrap();
     assert_eq!((spec.n_layers, spec.n_heads, spec.n_kv_heads, spec.head_dim), (30, 9, 3, 64));
     assert_eq!((spec.n_embd, spec.n_ff, spec.n_ctx_train, spec.n_vocab), (576, 1536, 8192, 49_152));
-    assert_eq!((spec.tied_head, spec.rope_theta, spec.rms_eps), (true, 100_000.0, 1e-5));
+    assert_eq!((spec.tied_head, spec.rope.theta, spec.rms_eps), (true, 100_000.0, 1e-5));
     assert_eq!((model.parameters, model.label()), (134_515_008, "SmolLM2-135M-Instruct Q4_1".into()));
     assert_eq!(model.mix.iter().map(|share| share.dtype).collect::<Vec<_>>(), [DType::Q4_1, DType::Q8_0, DType::F32]);
     assert!(model.warnings.is_empty(), "{:?}", model.warnings);

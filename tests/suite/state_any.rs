@@ -111,8 +111,20 @@ impl Machine {
             28 => Action::Answer(self.chat(n)),
             29 | 30 => Action::Regenerate,
             31 => Action::Stop,
-            32 => Action::ShowPrompt,
-            33 => Action::HidePrompt,
+            32 => {
+                if n.is_multiple_of(2) {
+                    Action::ShowPrompt
+                } else {
+                    Action::ShowTokens
+                }
+            }
+            33 => {
+                if n.is_multiple_of(2) {
+                    Action::HidePrompt
+                } else {
+                    Action::HideTokens
+                }
+            }
             34 => Action::UseFallbackTemplate(n.is_multiple_of(2)),
             35 | 36 => Action::SaveDirty,
             37 => Action::SetTheme(if n.is_multiple_of(2) { Theme::Dark } else { Theme::Light }),

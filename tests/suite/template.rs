@@ -242,3 +242,72 @@ fn templates_reach_nothing_outside() {
         fault(source);
     }
 }
+
+#[test]
+fn what_is_reversed_may_be_empty() {
+    let source = "{{ messages[4:][::-1] }}{{ 'abc'[::-1] }}{{ ''[::-1] }}{% for m in messages[::-1] %}{{ m.role[0] }}{% endfor %}{{ messages[::-1][0].role }}";
+    assert_eq!(render(source), "[]cbauaususer");
+}
+
+#[test]
+fn a_variable_may_be_called_as_a_statement_is() {
+    let source = "{% set call = {'do': [1, 2]} %}{{ call['do'][1] }}{% set filter = call.do %}{{ filter[0] }}{{ call.do | string }}";
+    assert_eq!(render(source), "21[1, 2]");
+}
+
+#[test]
+fn a_template_for_tools_alone_renders_without_any() {
+    let source = "{% for tool in tools %}{{ tool.function.name }} {% endfor %}{{ tools | length }}{{ messages | length }}";
+    assert_eq!(render(source), "04");
+    let options = RenderOptions {
+        tools: Some(r#"[{"type": "function", "function": {"name": "weather", "b": 1, "a": 2}}]"#.into()),
+        ..RenderOptions::answer()
+    };
+    let render = |source: &str| ChatTemplate::new(source, "", "").unwrap().render(&conversation(), &options).unwrap();
+    assert_eq!(render(source), "weather 14");
+    assert_eq!(render("{{ tools | tojson }}"), r#"[{"type": "function", "function": {"name": "weather", "b": 1, "a": 2}}]"#);
+    assert_eq!(render("{{ tools[0].function | tojson(indent=2) }}"), "{\n  \"name\": \"weather\",\n  \"b\": 1,\n  \"a\": 2\n}");
+}
+
+#[test]
+fn messages_may_hold_what_a_template_knows_of() {
+    let messages = r#"[{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "now", "arguments": {"z": 1, "a": [true, null]}}}]},
+        {"role": "tool", "content": "noon"}]"#;
+    let source = "{% for m in messages %}{{ m.role }}{% for c in m.tool_calls or [] %} {{ c.function.name }}({{ c.function.arguments | tojson }}){% endfor %};{% endfor %}";
+    let rendered = ChatTemplate::new(source, "", "").unwrap().render_json(messages, &RenderOptions::default()).unwrap();
+    assert_eq!(rendered, r#"assistant now({"z": 1, "a": [true, null]});tool;"#);
+    assert!(ChatTemplate::new(source, "", "").unwrap().render_json("{", &RenderOptions::default()).is_err());
+}
+
+/// Cases that `tests/oracle/templates_against_jinja.py` has written, where `PONDER_TEMPLATE_CASES` names them.
+#[test]
+fn templates_of_the_oracle_render_as_in_python() {
+    let Ok(path) = std::env::var("PONDER_TEMPLATE_CASES") else { return };
+    let cases: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let now: jiff::Zoned = "2024-12-31T23:59:58[UTC]".parse().unwrap();
+    let mut wrong = Vec::new();
+    for case in cases.as_array().unwrap() {
+        let options = RenderOptions {
+            add_generation_prompt: case["variables"]["add_generation_prompt"] == true,
+            enable_thinking: case["variables"]["enable_thinking"].as_bool(),
+            now: Some(now.clone()),
+            tools: case["tools"].as_str().map(str::to_owned),
+        };
+        let rendered = ChatTemplate::new(case["source"].as_str().unwrap(), "<s>", "</s>")
+            .and_then(|template| template.render_json(case["messages"].as_str().unwrap(), &options));
+        let refused = case["error"].as_str().is_some_and(|error| error.starts_with("TemplateError"));
+        match (&rendered, case["expected"].as_str()) {
+            (Ok(prompt), Some(expected)) if prompt == expected => {}
+            (Ok(prompt), Some(expected)) => {
+                let at = prompt.bytes().zip(expected.bytes()).take_while(|(a, b)| a == b).count();
+                let around =
+                    |text: &str| String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(40)..text.len().min(at + 60)]).into_owned();
+                wrong.push(format!("{}: {:?} and not {:?}", case["name"], around(prompt), around(expected)));
+            }
+            (Err(error), Some(_)) => wrong.push(format!("{}: {error}", case["name"])),
+            (Ok(_), None) if refused => wrong.push(format!("{}: should be refused: {}", case["name"], case["error"])),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.as_array().unwrap().len(), wrong.join("\n"));
+}

@@ -164,15 +164,6 @@ fn an_unknown_pre_tokenizer_is_the_default_with_a_warning() {
 }
 
 #[test]
-fn other_tokenizer_models_are_refused_by_name() {
-    for (model, pre) in [("llama", "default"), ("bert", "default"), ("t5", "default"), ("gpt2", "sarvam-moe")] {
-        let vocabulary = vocabulary(Parts { model: model.into(), pre: Some(pre.into()), ..tiny_parts() }).unwrap();
-        let Err(Error::Unsupported { what, .. }) = Tokenizer::new(vocabulary) else { panic!("{model} accepted") };
-        assert_eq!(what, format!("tokenizer `{model}`"));
-    }
-}
-
-#[test]
 fn a_vocabulary_without_tokens_is_refused() {
     let Err(Error::Format { at, .. }) = vocabulary(Parts { tokens: vec![], ..tiny_parts() }) else { panic!() };
     assert_eq!(at, "key `tokenizer.ggml.tokens`");

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ponder::engine::session::{Input, ModelId};
+use ponder::engine::tokenizer::Special;
 use ponder::error::Error;
 use ponder::file::ModelFile;
 use ponder::memory::plan;
@@ -46,6 +47,7 @@ fn orders_in_any_order_each_end_once_and_no_step_follows() {
             }
             4 => Command::Unload(id),
             5..=7 => generate(id, if draw(2) == 0 { "Hi" } else { &long }, 20),
+            8 if draw(2) == 0 => Command::Tokenize { model: id, text: "Hi".to_owned(), special: Special::Plain },
             8 => Command::ShowPrompt { model: id, input: Input::Completion("Hi".to_owned()) },
             9..=11 => Command::Stop(JobId(bench.next.saturating_sub(draw(4)))),
             12 => Command::Disturb(Disturbance::Panic),

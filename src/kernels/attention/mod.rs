@@ -44,15 +44,39 @@ impl Heads {
         self.n_heads * self.head_dim
     }
 
-    /// What scores are multiplied by.
-    #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
-    fn scale(self) -> f32 {
-        1.0 / (self.head_dim as f32).sqrt()
-    }
-
     /// Query positions of one task in a prompt: enough queries for what is widened, and a number that vectors share well.
     pub(crate) const fn positions_per_task(self) -> usize {
         8 * 4usize.div_ceil(self.group())
+    }
+}
+
+/// How scores are made of queries and keys, and which keys a query sees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scoring {
+    /// What products of queries and keys are multiplied by.
+    pub scale: f32,
+    /// Scores `s` become `cap · tanh(s / cap)`; above 0.
+    pub cap: Option<f32>,
+    /// A position sees so many: itself and those before it. `None` sees all.
+    pub window: Option<usize>,
+}
+
+impl Scoring {
+    /// As most models do: divided by the root of the head's width, everything seen.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "head dimensions are small")]
+    pub fn plain(head_dim: usize) -> Self {
+        Self { scale: 1.0 / (head_dim as f32).sqrt(), cap: None, window: None }
+    }
+
+    /// What queries are multiplied by: with a cap, scores come as [`Tile`] takes them.
+    fn factor(self) -> f32 {
+        self.cap.map_or(self.scale, |cap| 2.0 * self.scale / cap)
+    }
+
+    /// The first position that one sees.
+    fn first_seen(self, position: usize) -> usize {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window))
     }
 }
 
@@ -84,6 +108,7 @@ struct Look<'a, U> {
     first: usize,
     /// From the beginning of a stretch on.
     positions: Range<usize>,
+    scoring: Scoring,
 }
 
 /// What one task of a prompt works in: its queries, a tile of keys and values, widened, and what the queries have seen, twice.
@@ -122,19 +147,28 @@ impl Default for Scratch {
 }
 
 /// `out[l, n_heads · head_dim]` from queries of the same shape, the first of which stands at position `start`; position `p` sees the
-/// cache's positions `0..=p`.
-pub fn attend(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f32], layer: &Layer, start: usize, out: &mut [f32]) {
+/// cache's positions up to `p`, as far as the window reaches.
+#[expect(clippy::too_many_arguments, reason = "two of them are where, two how, four what")]
+pub fn attend(pool: &Pool, scratch: &mut Scratch, heads: Heads, scoring: Scoring, q: &[f32], layer: &Layer, start: usize, out: &mut [f32]) {
     each!(layer, blocks => {
         if out.len() == heads.width() {
-            attend_one(pool, scratch, heads, q, blocks, start, out);
+            attend_one(pool, scratch, (heads, scoring), q, blocks, start, out);
         } else {
-            attend_many(pool, scratch, heads, q, blocks, start, out);
+            attend_many(pool, scratch, (heads, scoring), q, blocks, start, out);
         }
     });
 }
 
 /// A prompt: every task is some positions and a key head.
-fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32], blocks: &Blocks<U>, start: usize, out: &mut [f32]) {
+fn attend_many<U: Unit>(
+    pool: &Pool,
+    scratch: &Scratch,
+    (heads, scoring): (Heads, Scoring),
+    q: &[f32],
+    blocks: &Blocks<U>,
+    start: usize,
+    out: &mut [f32],
+) {
     let (width, group, head_dim) = (heads.width(), heads.group(), heads.head_dim);
     let (l, per_task) = (out.len() / width, heads.positions_per_task());
     let squares = blocks.units() * U::SQUARES;
@@ -153,10 +187,11 @@ fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32],
         let len = n * Seen::len(squares);
         seen.resize(2 * len, Lanes::default());
         for (i, queries) in rows.clone().zip(queries.chunks_mut(group * squares)) {
-            pad(&q[i * width + columns..][..group * head_dim], heads, queries);
+            pad(&q[i * width + columns..][..group * head_dim], head_dim, scoring, queries);
         }
         let first = start + rows.start;
-        let look = Look { blocks, kv_head, group, queries, first, positions: 0..start + rows.end };
+        let positions = scoring.first_seen(first) / STRETCH * STRETCH..start + rows.end;
+        let look = Look { blocks, kv_head, group, queries, first, positions, scoring };
         look_at(scratch.processor, &look, Some(tile), seen);
         // SAFETY: each task has its own rows of its own head's columns.
         let mut out = unsafe { out.part(rows.clone(), columns, group * head_dim) };
@@ -168,20 +203,29 @@ fn attend_many<U: Unit>(pool: &Pool, scratch: &Scratch, heads: Heads, q: &[f32],
 }
 
 /// A single query: every task is a key head and a stretch of the cache.
-fn attend_one<U: Unit>(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f32], blocks: &Blocks<U>, position: usize, out: &mut [f32]) {
+fn attend_one<U: Unit>(
+    pool: &Pool,
+    scratch: &mut Scratch,
+    (heads, scoring): (Heads, Scoring),
+    q: &[f32],
+    blocks: &Blocks<U>,
+    position: usize,
+    out: &mut [f32],
+) {
     let (group, head_dim) = (heads.group(), heads.head_dim);
     let squares = blocks.units() * U::SQUARES;
-    let n_stretches = (position + 1).div_ceil(STRETCH);
+    let first_stretch = scoring.first_seen(position) / STRETCH;
+    let n_stretches = (position + 1).div_ceil(STRETCH) - first_stretch;
     let len = group * Seen::len(squares);
     let Scratch { processor, queries, stretches, .. } = scratch;
     queries.resize(heads.n_heads * squares, Lanes::default());
-    pad(q, heads, queries);
+    pad(q, head_dim, scoring, queries);
     stretches.resize(heads.n_kv_heads * n_stretches * len, Lanes::default());
     pool.chunks(stretches, len, |task, seen| {
-        let (kv_head, from) = (task / n_stretches, task % n_stretches * STRETCH);
+        let (kv_head, from) = (task / n_stretches, (first_stretch + task % n_stretches) * STRETCH);
         let queries = &queries[kv_head * group * squares..][..group * squares];
         let positions = from..(position + 1).min(from + STRETCH);
-        look_at(*processor, &Look { blocks, kv_head, group, queries, first: position, positions }, None, seen);
+        look_at(*processor, &Look { blocks, kv_head, group, queries, first: position, positions, scoring }, None, seen);
     });
     for (seen, out) in stretches.chunks_mut(n_stretches * len).zip(out.chunks_mut(group * head_dim)) {
         settle(*processor, seen, group, squares, 0, head_dim, out);
@@ -189,10 +233,10 @@ fn attend_one<U: Unit>(pool: &Pool, scratch: &mut Scratch, heads: Heads, q: &[f3
 }
 
 /// Heads, multiplied by the scale, each in squares of its own.
-fn pad(q: &[f32], heads: Heads, out: &mut [Lanes]) {
-    let squares = out.len() / (q.len() / heads.head_dim);
-    let scale = heads.scale();
-    for (head, out) in q.chunks_exact(heads.head_dim).zip(out.chunks_exact_mut(squares)) {
+fn pad(q: &[f32], head_dim: usize, scoring: Scoring, out: &mut [Lanes]) {
+    let squares = out.len() / (q.len() / head_dim);
+    let scale = scoring.factor();
+    for (head, out) in q.chunks_exact(head_dim).zip(out.chunks_exact_mut(squares)) {
         out.fill(Lanes::default());
         for (values, out) in head.chunks(LANES).zip(out) {
             for (out, value) in out.0.iter_mut().zip(values) {
@@ -210,7 +254,7 @@ for_each_simd! {
 
 #[inline(always)]
 fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Vec<F32>>, seen: &mut [Lanes]) {
-    let Look { blocks, kv_head, group, queries, first, positions } = look;
+    let Look { blocks, kv_head, group, queries, first, positions, scoring } = look;
     let units = blocks.units();
     let squares = units * U::SQUARES;
     let n = queries.len() / squares;
@@ -220,7 +264,8 @@ fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Ve
     if let Some(wide) = &mut wide {
         wide.resize(2 * (TILE / LANES) * squares, F32::default());
     }
-    let mut from = positions.start;
+    let (window, cap) = (scoring.window.unwrap_or(usize::MAX), scoring.cap.unwrap_or(0.0));
+    let mut from = positions.start.max(scoring.first_seen(*first) / TILE * TILE);
     while from < positions.end {
         let count = TILE.min(positions.end - from);
         let in_first = from < positions.start + STRETCH;
@@ -232,31 +277,34 @@ fn look_at_body<S: Simd, U: Unit>(s: S, look: &Look<'_, U>, wide: Option<&mut Ve
             Seen::of(n, squares, of_stretch)
         };
         let (keys, values) = blocks.from(*kv_head, from);
-        // Positions that see something of the tile, and those that see all of it.
+        // Queries from `some` to `over` see something of the tile, and of these those from `all` to `whole` all of it.
+        let positions_of_queries = n / group;
         let some = from.saturating_sub(*first);
-        let all = (from + count).saturating_sub(first + 1).clamp(some, n / group);
-        if let Some(wide) = &mut wide {
+        let all = (from + count).saturating_sub(first + 1).clamp(some, positions_of_queries);
+        let over = (from + count).saturating_add(window).saturating_sub(first + 1).min(positions_of_queries);
+        let whole = from.saturating_add(window).saturating_sub(*first).min(positions_of_queries);
+        let mut i = some;
+        if let Some(wide) = wide.as_mut().filter(|_| some < over) {
             let (wide_keys, wide_values) = wide.split_at_mut((TILE / LANES) * squares);
             for unit in 0..count.div_ceil(LANES) * units {
                 let place = unit * U::SQUARES..(unit + 1) * U::SQUARES;
                 keys[unit].widen_keys(s, &mut wide_keys[place.clone()]);
                 values[unit].widen_values(s, &mut wide_values[place]);
             }
-            let mut i = some;
-            while i < n / group {
-                let (end, count) = if i < all { (i + 1, first + i + 1 - from) } else { (n / group, count) };
-                let tile = Tile { keys: wide_keys, values: wide_values, units: squares, count };
-                see(s, &tile, queries, &mut seen, i * group, end * group);
-                i = end;
+            while i < over {
+                let next = if i >= all && i < whole { whole } else { i + 1 };
+                let (skip, end) = ((first + i + 1).saturating_sub(window).saturating_sub(from), count.min(first + i + 1 - from));
+                let tile = Tile { keys: wide_keys, values: wide_values, units: squares, first: skip, end, cap };
+                see(s, &tile, queries, &mut seen, i * group, next * group);
+                i = next;
             }
-        } else {
-            let mut i = some;
-            while i < n / group {
-                let (end, count) = if i < all { (i + 1, first + i + 1 - from) } else { (n / group, count) };
-                let tile = Tile { keys, values, units, count };
-                see(s, &tile, queries, &mut seen, i * group, end * group);
-                i = end;
-            }
+        }
+        while i < over {
+            let next = if i >= all && i < whole { whole } else { i + 1 };
+            let (skip, end) = ((first + i + 1).saturating_sub(window).saturating_sub(from), count.min(first + i + 1 - from));
+            let tile = Tile { keys, values, units, first: skip, end, cap };
+            see(s, &tile, queries, &mut seen, i * group, next * group);
+            i = next;
         }
         from += TILE;
         if !in_first && (from >= positions.end || from.is_multiple_of(STRETCH)) {

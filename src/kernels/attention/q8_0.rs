@@ -2,6 +2,8 @@
 #![expect(clippy::inline_always, reason = "it is compiled for the instructions of its caller")]
 #![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays, and closures are not compiled for instructions")]
 
+use std::ops::Range;
+
 use half::f16;
 
 use super::unit::{F32, Lanes, Unit};
@@ -128,7 +130,7 @@ impl Unit for Q8_0 {
         s: S,
         values: &[Self],
         first: usize,
-        rows: usize,
+        rows: Range<usize>,
         weights: [&Lanes; N],
         mut totals: [[S::Floats; C]; N],
     ) -> [[S::Floats; C]; N] {
@@ -137,7 +139,7 @@ impl Unit for Q8_0 {
         for block in 0..C / squares {
             let values = &values[first / 2 + block];
             let scales = s.store(s.halves(&values.scales));
-            for row in 0..rows.min(LANES) {
+            for row in rows.start..rows.end.min(LANES) {
                 let scale = s.floats(scales[row]);
                 for square in 0..squares {
                     let value = s.multiply(values.row(s, offset + square, row), scale);

@@ -3,8 +3,11 @@
 #![expect(clippy::inline_always, reason = "bodies are compiled for the instructions of their callers")]
 #![expect(clippy::needless_range_loop, reason = "a lane is a place in several arrays, and closures are not compiled for instructions")]
 
+use std::ops::Range;
+
 use super::unit::{Lanes, Unit};
 use crate::kernels::dot::simd::{LANES, Simd};
+use crate::kernels::elementwise::bent;
 use crate::kernels::exp::exp;
 
 /// Positions of a tile.
@@ -12,13 +15,24 @@ pub const TILE: usize = 64;
 /// Sixteens of positions in it.
 const PACKS: usize = TILE / LANES;
 
-/// Keys and values of one head, `units` for each sixteen positions, of which the first `count` are looked at.
+/// Keys and values of one head, `units` for each sixteen positions, of which those from `first` to `end` are looked at.
 #[derive(Debug)]
 pub struct Tile<'a, U> {
     pub keys: &'a [U],
     pub values: &'a [U],
     pub units: usize,
-    pub count: usize,
+    pub first: usize,
+    pub end: usize,
+    /// Scores come as `2 s / cap` and become `cap · tanh(s / cap)`; 0 leaves them as they are.
+    pub cap: f32,
+}
+
+impl<U> Tile<'_, U> {
+    /// Sixteens of positions that are looked at.
+    #[inline(always)]
+    fn packs(&self) -> Range<usize> {
+        self.first / LANES..self.end.div_ceil(LANES)
+    }
 }
 
 /// What some queries of one key head have seen so far.
@@ -92,10 +106,10 @@ pub fn see<S: Simd, U: Unit>(s: S, tile: &Tile<'_, U>, queries: &[Lanes], seen: 
 #[inline(always)]
 fn few<S: Simd, U: Unit, const N: usize>(s: S, tile: &Tile<'_, U>, queries: &[Lanes], seen: &mut Seen<'_>, i: usize) -> usize {
     let squares = tile.units * U::SQUARES;
-    let packs = tile.count.div_ceil(LANES);
+    let packs = tile.packs().end.min(PACKS);
     let mut scores = [[Lanes([0.0; LANES]); PACKS]; N];
     let queries = &queries[i * squares..(i + N) * squares];
-    let mut p = 0;
+    let mut p = tile.packs().start;
     while p < packs {
         p += match packs - p {
             4.. if 4 * N <= S::SUMS => score::<S, U, N, 4>(s, tile, queries, p, &mut scores),
@@ -103,7 +117,7 @@ fn few<S: Simd, U: Unit, const N: usize>(s: S, tile: &Tile<'_, U>, queries: &[La
             _ => score::<S, U, N, 1>(s, tile, queries, p, &mut scores),
         };
     }
-    let kept = to_weights::<S, N>(s, tile.count, &mut scores, &mut seen.highest[i..i + N], &mut seen.totals[i..i + N]);
+    let kept = to_weights::<S, U, N>(s, tile, &mut scores, &mut seen.highest[i..i + N], &mut seen.totals[i..i + N]);
     let sums = &mut seen.sums[i * squares..(i + N) * squares];
     let mut c = 0;
     while c < squares {
@@ -154,27 +168,40 @@ fn score<S: Simd, U: Unit, const N: usize, const P: usize>(
     P
 }
 
-/// Makes weights of the scores of the first `count` positions, relative to the highest score seen; the others become 0. Answers what is
-/// kept of what was seen before, by query.
+/// Makes weights of the scores of the positions that are looked at, relative to the highest score seen; the others become 0. Answers what
+/// is kept of what was seen before, by query.
 #[inline(always)]
-fn to_weights<S: Simd, const N: usize>(
+fn to_weights<S: Simd, U: Unit, const N: usize>(
     s: S,
-    count: usize,
+    tile: &Tile<'_, U>,
     scores: &mut [[Lanes; PACKS]; N],
     highest: &mut [Lanes],
     totals: &mut [Lanes],
 ) -> [f32; LANES] {
-    let packs = count.div_ceil(LANES).min(PACKS);
+    let Range { start, end: packs } = tile.packs();
+    let packs = packs.min(PACKS);
     let mut fallen = [0.0; LANES];
     for n in 0..N {
-        if count < packs * LANES {
-            for lane in count % LANES..LANES {
+        if tile.cap > 0.0 {
+            for p in start..packs {
+                for lane in 0..LANES {
+                    scores[n][p].0[lane] = bent::<S>(scores[n][p].0[lane], tile.cap);
+                }
+            }
+        }
+        if tile.end < packs * LANES {
+            for lane in tile.end % LANES..LANES {
                 scores[n][packs - 1].0[lane] = f32::NEG_INFINITY;
+            }
+        }
+        if tile.first > 0 {
+            for lane in 0..tile.first % LANES {
+                scores[n][start].0[lane] = f32::NEG_INFINITY;
             }
         }
         let before = s.load(&highest[n].0);
         let mut high = before;
-        for p in 0..packs {
+        for p in start..packs {
             high = s.max(s.load(&scores[n][p].0), high);
         }
         let high = s.floats(s.largest(high));
@@ -185,7 +212,7 @@ fn to_weights<S: Simd, const N: usize>(
     for n in 0..N {
         let high = s.load(&highest[n].0);
         let mut total = s.multiply(s.load(&totals[n].0), s.floats(kept[n]));
-        for p in 0..packs {
+        for p in start..packs {
             let weights = exponentials(s, s.store(s.subtract(s.load(&scores[n][p].0), high)));
             total = s.add(total, s.load(&weights));
             scores[n][p].0 = weights;
@@ -220,14 +247,15 @@ fn add<S: Simd, U: Unit, const N: usize, const C: usize>(
             totals[n][c] = s.multiply(s.load(&sums[n * squares + first + c].0), s.floats(kept[n]));
         }
     }
-    let mut pack = 0;
-    while pack * LANES < tile.count {
+    let mut pack = tile.packs().start;
+    while pack * LANES < tile.end {
         let values = &tile.values[pack * tile.units..(pack + 1) * tile.units];
         let mut of_pack = [&weights[0][pack]; N];
         for n in 0..N {
             of_pack[n] = &weights[n][pack];
         }
-        totals = U::add(s, values, first, tile.count - pack * LANES, of_pack, totals);
+        let rows = tile.first.saturating_sub(pack * LANES)..tile.end - pack * LANES;
+        totals = U::add(s, values, first, rows, of_pack, totals);
         pack += 1;
     }
     for n in 0..N {

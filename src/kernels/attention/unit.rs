@@ -5,6 +5,7 @@
 //! Dimensions beyond the head's last are zeros.
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -47,13 +48,13 @@ pub trait Unit: Debug + Copy + Default + Send + Sync + 'static {
         totals: [[S::Floats; P]; N],
     ) -> [[S::Floats; P]; N];
 
-    /// `totals[n][c] + Σ weights[n][position] · values[position]` over the first `rows` positions, for `C` squares from `first` on, which
-    /// is a multiple of `C`. What lies behind these positions is not looked at.
+    /// `totals[n][c] + Σ weights[n][position] · values[position]` over the positions `rows`, for `C` squares from `first` on, which is a
+    /// multiple of `C`. What lies around these positions is not looked at.
     fn add<S: Simd, const N: usize, const C: usize>(
         s: S,
         values: &[Self],
         first: usize,
-        rows: usize,
+        rows: Range<usize>,
         weights: [&Lanes; N],
         totals: [[S::Floats; C]; N],
     ) -> [[S::Floats; C]; N];
@@ -151,12 +152,12 @@ macro_rules! float {
                 s: S,
                 values: &[Self],
                 first: usize,
-                rows: usize,
+                rows: Range<usize>,
                 weights: [&Lanes; N],
                 mut totals: [[S::Floats; C]; N],
             ) -> [[S::Floats; C]; N] {
                 let values = &values[first..first + C];
-                for row in 0..rows.min(LANES) {
+                for row in rows.start..rows.end.min(LANES) {
                     let mut value = [s.floats(0.0); C];
                     for c in 0..C {
                         value[c] = s.$load(&values[c].0[row]);

@@ -17,7 +17,8 @@ mod plain;
 mod simple;
 mod ternary;
 
-use super::processor::{Processor, for_each_processor};
+use super::dot::simd::{Simd, for_each_simd};
+use super::processor::Processor;
 use crate::file::DType;
 
 /// The longest block.
@@ -154,12 +155,12 @@ pub fn scales(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     with_blocks!(dtype, T => of::<T>(bytes, out), panic!("{} has no scales", dtype.name()));
 }
 
-for_each_processor! {
+for_each_simd! {
     fn widen<T: Blocks>(bytes: &[u8], out: &mut [f32]) by widen_blocks
 }
 
 #[inline(always)]
-fn widen_blocks<T: Blocks, const FUSED: bool>(bytes: &[u8], out: &mut [f32]) {
+fn widen_blocks<S: Simd, T: Blocks>(_: S, bytes: &[u8], out: &mut [f32]) {
     let mut unpacked = Unpacked::EMPTY;
     for (block, out) in bytes.chunks_exact(bytes_of::<T>()).zip(out.chunks_exact_mut(T::LEN)) {
         T::unpack(block, &mut unpacked);

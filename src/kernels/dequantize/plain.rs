@@ -5,7 +5,8 @@
 use half::f16;
 
 use crate::file::DType;
-use crate::kernels::processor::{Processor, for_each_processor};
+use crate::kernels::dot::simd::{Simd, for_each_simd};
+use crate::kernels::processor::Processor;
 
 /// Bytes of an element; `None` for types of blocks and types without values.
 pub(super) const fn width(dtype: DType) -> Option<usize> {
@@ -55,32 +56,32 @@ fn each<const N: usize>(bytes: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -
     }
 }
 
-for_each_processor! {
+for_each_simd! {
     fn floats(bytes: &[u8], out: &mut [f32]) by copy_floats
 }
-for_each_processor! {
+for_each_simd! {
     fn halves(bytes: &[u8], out: &mut [f32]) by widen_halves
 }
-for_each_processor! {
+for_each_simd! {
     fn brains(bytes: &[u8], out: &mut [f32]) by widen_brains
 }
 
 #[inline(always)]
-fn copy_floats<const FUSED: bool>(bytes: &[u8], out: &mut [f32]) {
+fn copy_floats<S: Simd>(_: S, bytes: &[u8], out: &mut [f32]) {
     for (&element, out) in bytes.as_chunks().0.iter().zip(out) {
         *out = f32::from_le_bytes(element);
     }
 }
 
 #[inline(always)]
-fn widen_halves<const FUSED: bool>(bytes: &[u8], out: &mut [f32]) {
+fn widen_halves<S: Simd>(_: S, bytes: &[u8], out: &mut [f32]) {
     for (&element, out) in bytes.as_chunks().0.iter().zip(out) {
         *out = from_half(u16::from_le_bytes(element));
     }
 }
 
 #[inline(always)]
-fn widen_brains<const FUSED: bool>(bytes: &[u8], out: &mut [f32]) {
+fn widen_brains<S: Simd>(_: S, bytes: &[u8], out: &mut [f32]) {
     for (&element, out) in bytes.as_chunks().0.iter().zip(out) {
         *out = f32::from_bits(u32::from(u16::from_le_bytes(element)) << 16);
     }

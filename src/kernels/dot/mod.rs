@@ -28,6 +28,7 @@ pub mod pack;
 mod product;
 mod rounded;
 pub mod simd;
+mod tables;
 
 pub use super::processor::Processor;
 pub use columns::{Columns, Matrix};

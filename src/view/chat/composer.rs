@@ -4,7 +4,8 @@ use egui::{
     Event, Frame, Id, ImeEvent, Key, Margin, Modifiers, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2,
 };
 
-use crate::state::{Action, State};
+use super::tokens::TokenStrip;
+use crate::state::{Action, Slot, State};
 use crate::store::chat::{ChatId, Mode};
 use crate::units::{Bytes, grouped, percent};
 use crate::view::{Actions, icons, theme, widgets};
@@ -23,6 +24,7 @@ pub struct Composer {
     composing: bool,
     editing_long: bool,
     last_pass: Option<u64>,
+    tokens: TokenStrip,
 }
 
 impl Composer {
@@ -37,6 +39,7 @@ impl Composer {
         }
         self.editing_long &= chat.draft.len() > LIVE;
         ui.spacing_mut().item_spacing.y = 4.0;
+        self.tokens.draft_ui(ui, state, actions);
         let fill = ui.visuals().text_edit_bg_color();
         let palette = theme::palette(ui);
         let frame = Frame::new().fill(fill).corner_radius(theme::CORNER).stroke(egui::Stroke::new(1.0, palette.control_pressed()));
@@ -55,7 +58,10 @@ impl Composer {
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Max), |ui| button_at_right(ui, state, opened, actions));
             });
         });
-        gauge(ui, state);
+        ui.horizontal(|ui| {
+            gauge(ui, state);
+            tokens_button(ui, state, actions);
+        });
     }
 
     fn edit(&mut self, ui: &mut Ui, state: &State, opened: bool, actions: &mut Actions) {
@@ -177,6 +183,17 @@ fn button_at_right(ui: &mut Ui, state: &State, opened: bool, actions: &mut Actio
     }
     if send.clicked() {
         actions.push(Action::Send);
+    }
+}
+
+/// Opens the strip of the draft's tokens; not there while there is none.
+fn tokens_button(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let nothing = state.chats.current().draft.is_empty() || state.loaded.is_none();
+    if nothing || !matches!(state.tokens.asked, Slot::Empty) {
+        return;
+    }
+    if widgets::icon_button(ui, icons::TOKEN, "Show tokens").on_hover_text("How the model reads what is typed").clicked() {
+        actions.push(Action::ShowTokens);
     }
 }
 

@@ -12,6 +12,7 @@ mod markdown;
 mod panel;
 mod pieces;
 mod prompt;
+mod tokens;
 mod transcript;
 mod turn;
 

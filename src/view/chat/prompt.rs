@@ -4,6 +4,7 @@ use egui::{Color32, ScrollArea, Ui};
 
 use super::markdown::copy;
 use super::pieces::{Look, Pieces};
+use super::tokens::TokenStrip;
 use super::transcript::column;
 use crate::engine::prompt::Prompt;
 use crate::error::Error;
@@ -16,6 +17,9 @@ use crate::view::{Actions, icons, theme, widgets};
 pub struct PromptView {
     shown: Option<u64>,
     pieces: Pieces,
+    /// Tokens one by one in place of the text.
+    by_token: bool,
+    strip: TokenStrip,
 }
 
 impl PromptView {
@@ -32,6 +36,9 @@ impl PromptView {
                     if let Some(prompt) = state.prompt.ready() {
                         let text: String = prompt.pieces.iter().map(|piece| piece.text.as_str()).collect();
                         copy(ui, "Copy prompt", &text);
+                        if widgets::icon_toggle(ui, icons::TOKEN, "Tokens", self.by_token).clicked() {
+                            self.by_token ^= true;
+                        }
                     }
                 });
             });
@@ -72,7 +79,11 @@ impl PromptView {
             Look { color: palette.ink, background: palette.control_hovered() },
         ];
         ScrollArea::vertical().id_salt("prompt").auto_shrink(false).show(ui, |ui| {
-            self.pieces.ui(ui, &egui::FontId::monospace(13.0), 20.0, &looks);
+            if self.by_token {
+                self.strip.ui(ui, &prompt.cut);
+            } else {
+                self.pieces.ui(ui, &egui::FontId::monospace(13.0), 20.0, &looks);
+            }
             ui.add_space(theme::GRID * 2.0);
         });
     }

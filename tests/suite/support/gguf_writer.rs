@@ -24,7 +24,10 @@ pub mod ggml {
     pub const Q4_K: u32 = 12;
     pub const Q5_K: u32 = 13;
     pub const Q6_K: u32 = 14;
+    pub const IQ4_NL: u32 = 20;
+    pub const IQ4_XS: u32 = 23;
     pub const BF16: u32 = 30;
+    pub const MXFP4: u32 = 39;
     pub const I8: u32 = 24;
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 pub mod bench;
 pub mod browse;
+pub mod family;
 pub mod browsing;
 pub mod fetching;
 pub mod fold;

@@ -4,6 +4,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
 use super::gguf_writer::{GgufBuilder, Kv, ggml};
+use super::oracle::{Definition, Rotation};
 
 /// The dimensions; change what the test is about, then write it.
 #[derive(Debug, Clone)]
@@ -123,6 +124,19 @@ impl TinyLlama {
         tensors.iter().fold(builder, |builder, tensor| builder.tensor(&tensor.name, &tensor.shape, tensor.id, tensor.bytes.clone()))
     }
 
+    /// What it computes.
+    pub fn definition(&self) -> Definition {
+        let shape = [self.n_embd, self.n_ff, self.n_heads, self.n_kv_heads, self.head_dim()].map(|n| usize::try_from(n).unwrap());
+        let rotation = Rotation {
+            theta: f64::from(self.rope_theta),
+            linear: f64::from(self.rope_linear.unwrap_or(1.0)),
+            factors: self.rope_freqs.then_some("rope_freqs.weight"),
+            ..Rotation::default()
+        };
+        let n_layers = usize::try_from(self.n_layers).unwrap();
+        Definition { eps: f64::from(self.rms_eps), halves: false, ..Definition::plain(shape, n_layers, &rotation) }
+    }
+
     /// The tensors, in the file's order.
     pub fn tensors(&self) -> Vec<Stored> {
         let (d, ff, q, kv) = (self.n_embd, self.n_ff, self.head_dim() * self.n_heads, self.head_dim() * self.n_kv_heads);
@@ -162,12 +176,12 @@ impl TinyLlama {
     }
 }
 
-fn norm(name: &str, len: u64, random: &mut Random) -> Stored {
+pub fn norm(name: &str, len: u64, random: &mut Random) -> Stored {
     stored(name, &[len], ggml::F32, (0..len).map(|_| 1.0 + 0.1 * random.next()).collect())
 }
 
 /// Rounds values to a type; candle's quantizers are the ones that follow ggml's.
-fn stored(name: &str, shape: &[u64], id: u32, values: Vec<f32>) -> Stored {
+pub fn stored(name: &str, shape: &[u64], id: u32, values: Vec<f32>) -> Stored {
     let dtype = match id {
         ggml::F32 => {
             let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -195,7 +209,7 @@ fn stored(name: &str, shape: &[u64], id: u32, values: Vec<f32>) -> Stored {
 }
 
 /// GPT-2's byte tokens in the order of the bytes, then the control tokens; a few merges.
-fn tokenizer(builder: GgufBuilder) -> GgufBuilder {
+pub fn tokenizer(builder: GgufBuilder) -> GgufBuilder {
     let mut stand_ins = (256_u32..).map(|code| char::from_u32(code).unwrap());
     let visible = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     let bytes = (0..=255_u8).map(|b| if visible(b) { char::from(b) } else { stand_ins.next().unwrap() }.to_string());
@@ -214,11 +228,11 @@ fn tokenizer(builder: GgufBuilder) -> GgufBuilder {
 }
 
 /// Numbers from -1 to 1 by splitmix64.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     #[expect(clippy::cast_precision_loss, reason = "24 bits are what an F32 holds")]
-    fn next(&mut self) -> f32 {
+    pub fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

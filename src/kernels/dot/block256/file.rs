@@ -52,3 +52,14 @@ pub struct Q6K {
     pub parts: [i8; 16],
     pub scale: u16,
 }
+
+/// `block_iq4_xs`. Eight scales of 32 weights in 6 bits less 32, the high bits of all first; 16 bytes have 32 places in the table, the
+/// low nibbles first.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct IQ4XS {
+    pub scale: u16,
+    pub high: u16,
+    pub low: [u8; 4],
+    pub nibbles: [[u8; 16]; 8],
+}

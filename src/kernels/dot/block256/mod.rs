@@ -1,4 +1,4 @@
-//! Weights in blocks of 256 whose parts have scales of their own, integers under the scale of the block: `Q2_K` to `Q6_K`.
+//! Weights in blocks of 256 whose parts have scales of their own, integers under the scale of the block: `Q2_K` to `Q6_K`, `IQ4_XS`.
 //!
 //! With `s` and `m` the scales and minima of the parts, a block adds `d·dₓ · (Σ sᵢ Σ q·qₓ − offset · Σ sᵢ Σ qₓ)` to the sum of its row,
 //! or where there are minima under a scale of their own, `d·dₓ · Σ sᵢ Σ q·qₓ` less `d_min·dₓ · Σ mᵢ Σ qₓ`.
@@ -22,6 +22,7 @@ macro_rules! block_of_256 {
 }
 
 pub mod file;
+mod iq4_xs;
 mod q2_k;
 mod q3_k;
 mod q4_k;
@@ -36,6 +37,7 @@ use super::pack::Pack;
 use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
+pub use iq4_xs::IQ4XS;
 pub use q2_k::Q2K;
 pub use q3_k::Q3K;
 pub use q4_k::Q4K;
@@ -51,8 +53,16 @@ pub trait Block: Pack {
     const MAX: i32;
     /// What a code of zero stands for, negated; 0 for types with minima.
     const OFFSET: i32;
+    /// Whether there are minima.
+    const MINIMA: bool = false;
     /// Weights that share a scale: 16 or 32.
     const PART: usize;
+
+    /// What is taken away from each code.
+    #[inline(always)]
+    fn offset<S: Simd>() -> i32 {
+        Self::OFFSET + if Self::MAX == 255 { S::EXCESS } else { 0 }
+    }
 
     /// The bits of the scales.
     fn scales(&self) -> &[u16; LANES];
@@ -87,9 +97,9 @@ pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded25
         }
     }
     let mut products = [s.ints(0); N];
-    if B::OFFSET != 0 {
+    if B::offset::<S>() != 0 {
         for n in 0..N {
-            products[n] = s.times(offsets[n], s.ints(-B::OFFSET));
+            products[n] = s.times(offsets[n], s.ints(-B::offset::<S>()));
         }
     }
     for half in 0..2 {
@@ -122,7 +132,7 @@ fn add<B: Block, S: Simd, const N: usize>(
     for n in 0..N {
         let scale = s.floats(x[n].scale);
         totals[n] = s.add(totals[n], s.multiply(s.multiply(scales, scale), s.to_floats(products[n])));
-        if B::OFFSET == 0 {
+        if B::MINIMA {
             let scales = s.multiply(min_scales, scale);
             totals[n] = s.subtract(totals[n], s.multiply(scales, s.to_floats(offsets[n])));
         }

@@ -41,6 +41,7 @@ impl Pack for Q2K {
 impl Block for Q2K {
     const MAX: i32 = 3;
     const OFFSET: i32 = 0;
+    const MINIMA: bool = true;
     const PART: usize = 16;
 
     #[inline(always)]

@@ -41,6 +41,7 @@ impl Pack for Q4K {
 impl Block for Q4K {
     const MAX: i32 = 15;
     const OFFSET: i32 = 0;
+    const MINIMA: bool = true;
     const PART: usize = 32;
 
     #[inline(always)]

@@ -44,6 +44,7 @@ impl Pack for Q5K {
 impl Block for Q5K {
     const MAX: i32 = 31;
     const OFFSET: i32 = 0;
+    const MINIMA: bool = true;
     const PART: usize = 32;
 
     #[inline(always)]

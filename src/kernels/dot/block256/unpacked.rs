@@ -74,9 +74,9 @@ impl<B: Block<Rounded = Rounded256>> Span<B> for Unpacked {
                 offsets[n] = s.add_pairs(offsets[n], mins, s.ints(x[n].sums(i, B::PART)));
             }
         }
-        if B::OFFSET != 0 {
+        if B::offset::<S>() != 0 {
             for n in 0..N {
-                products[n] = s.plus(products[n], s.times(offsets[n], s.ints(-B::OFFSET)));
+                products[n] = s.plus(products[n], s.times(offsets[n], s.ints(-B::offset::<S>())));
             }
         }
         add::<B, S, N>(s, x, [s.load(&self.scales), s.load(&self.min_scales)], products, offsets, totals)

@@ -1,7 +1,8 @@
-//! Weights in blocks of 32 under one scale: `Q4_0`, `Q4_1`, `Q5_0`, `Q5_1`, `Q8_0`.
+//! Weights in blocks of 32 under one scale: `Q4_0`, `Q4_1`, `Q5_0`, `Q5_1`, `Q8_0`, and the codes of tables, `IQ4_NL` and `MXFP4`.
 //!
 //! A block adds `d·dₓ · Σ (q − offset)·qₓ` to the sum of its row, and for a type with a minimum then `m·dₓ · Σ qₓ`.
 
+mod tables;
 mod types;
 
 use super::Rounded32;
@@ -9,6 +10,7 @@ use super::pack::Pack;
 use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
+pub use tables::{IQ4NL, MXFP4};
 pub use types::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 
 /// Groups of four codes in a block.
@@ -21,10 +23,11 @@ pub trait Block: Pack {
     /// What a code of zero stands for, negated.
     const OFFSET: i32;
 
-    /// The scales' bits.
-    fn scales(&self) -> &[u16; LANES];
+    /// The scales.
+    fn scales<S: Simd>(&self, s: S) -> S::Floats;
 
     /// The minima's bits, where there are any.
+    #[inline(always)]
     fn mins(&self) -> Option<&[u16; LANES]> {
         None
     }
@@ -46,7 +49,7 @@ pub fn accumulate<B: Block, S: Simd, const N: usize>(w: &B, s: S, x: [&Rounded32
         codes[n] = x[n].groups();
     }
     dots = s.products(B::MAX, dots, &w.codes(s), codes);
-    let scales = s.halves(w.scales());
+    let scales = w.scales(s);
     for n in 0..N {
         let scale = s.floats(x[n].scale);
         totals[n] = s.add(totals[n], s.multiply(s.multiply(scales, scale), s.to_floats(dots[n])));

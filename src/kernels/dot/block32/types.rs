@@ -99,7 +99,7 @@ pub struct Q8_0 {
 
 /// Low nibbles, then high ones.
 #[inline(always)]
-fn nibbles<S: Simd>(s: S, packed: &[Group; 4]) -> [S::Codes; GROUPS] {
+pub(super) fn nibbles<S: Simd>(s: S, packed: &[Group; 4]) -> [S::Codes; GROUPS] {
     let mut codes = [s.codes(&packed[0]); GROUPS];
     for g in 0..4 {
         let both = s.codes(&packed[g]);
@@ -143,7 +143,7 @@ macro_rules! nibble_type {
         impl Pack for $name {
             type File = file::$name;
             type Rounded = Rounded32;
-const SPAN: usize = 64;
+            const SPAN: usize = 64;
 
             fn pack(rows: [&file::$name; LANES]) -> Self {
                 Self {
@@ -174,8 +174,8 @@ const SPAN: usize = 64;
             const OFFSET: i32 = $offset;
 
             #[inline(always)]
-            fn scales(&self) -> &[u16; LANES] {
-                &self.scales
+            fn scales<S: Simd>(&self, s: S) -> S::Floats {
+                s.halves(&self.scales)
             }
 
             $(#[inline(always)]
@@ -223,8 +223,8 @@ impl Block for Q8_0 {
     const OFFSET: i32 = 0;
 
     #[inline(always)]
-    fn scales(&self) -> &[u16; LANES] {
-        &self.scales
+    fn scales<S: Simd>(&self, s: S) -> S::Floats {
+        s.halves(&self.scales)
     }
 
     #[inline(always)]

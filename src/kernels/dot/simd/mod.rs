@@ -57,6 +57,9 @@ pub trait Simd: Copy {
     /// The same up.
     fn up(self, codes: Self::Codes, places: u32) -> Self::Codes;
 
+    /// What a table has at the places that nibbles say; the upper halves of their bytes are zero.
+    fn look_up(self, table: &[u8; 16], nibbles: Self::Codes) -> Self::Codes;
+
     /// `sums[n] + Σ codes · x[n]`, for `G` groups of codes and as many groups of four activations. `max` is the largest code; codes that
     /// reach 255 stand for signed numbers and are taken for these and [`Simd::EXCESS`].
     fn products<const G: usize, const N: usize>(
@@ -66,7 +69,7 @@ pub trait Simd: Copy {
         codes: &[Self::Codes; G],
         x: [&[[i8; 4]; G]; N],
     ) -> [Self::Ints; N];
-    /// The same with the products of each row multiplied by its factor, of at most 16 bits; for codes up to 63.
+    /// The same with the products of each row multiplied by its factor, of at most 16 bits.
     fn scaled_products<const G: usize, const N: usize>(
         self,
         max: i32,
@@ -134,23 +137,23 @@ macro_rules! for_each_simd {
                 use $crate::kernels::dot::simd::{Avx2, Avx512};
                 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
                 fn avx512 $(<$kind: $bound>)? (s: Avx512, $($argument: $type),*) {
-                    $body(s, $($argument),*);
+                    $body::<_ $(, $kind)?>(s, $($argument),*);
                 }
                 #[target_feature(enable = "avx2,fma,f16c")]
                 fn avx2 $(<$kind: $bound>)? (s: Avx2, $($argument: $type),*) {
-                    $body(s, $($argument),*);
+                    $body::<_ $(, $kind)?>(s, $($argument),*);
                 }
                 if let Some(s) = Avx512::found(processor) {
                     // SAFETY: the processor has what the function is compiled for.
-                    return unsafe { avx512(s, $($argument),*) };
+                    return unsafe { avx512 $(::<$kind>)? (s, $($argument),*) };
                 }
                 if let Some(s) = Avx2::found(processor) {
                     // SAFETY: as above.
-                    return unsafe { avx2(s, $($argument),*) };
+                    return unsafe { avx2 $(::<$kind>)? (s, $($argument),*) };
                 }
             }
             let _ = processor;
-            $body($crate::kernels::dot::simd::Portable, $($argument),*);
+            $body::<_ $(, $kind)?>($crate::kernels::dot::simd::Portable, $($argument),*);
         }
     };
 }

@@ -96,6 +96,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn look_up(self, table: &[u8; 16], nibbles: Group) -> Group {
+        bytes(nibbles, |nibble| table[usize::from(nibble & 15)])
+    }
+
+    #[inline(always)]
     fn products<const G: usize, const N: usize>(
         self,
         max: i32,

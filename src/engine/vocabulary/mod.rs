@@ -2,11 +2,13 @@
 //!
 //! Left out: splitting text into tokens (`tokenizer`), and whether the vocabulary fits the embedding (the decoder compares `len`).
 
-use std::collections::{BTreeSet, HashMap};
+mod known;
+mod read;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::file::ModelFile;
 
 /// What a token is for; the numbers are GGUF's `tokenizer.ggml.token_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,8 +58,9 @@ pub struct Parts {
     pub kinds: Option<Vec<i64>>,
     /// `tokenizer.ggml.merges`: "left right", best first.
     pub merges: Vec<String>,
-    /// Special ids by the name in their key: "bos", "eos", "eot", "eom", "unknown", "padding", and fill-in-the-middle's
-    /// `fim_pad`, `fim_rep`, `fim_sep`.
+    /// `tokenizer.ggml.scores`, by id; none means all 0.
+    pub scores: Option<Vec<f32>>,
+    /// Special ids by the name in their key: see [`SPECIAL`].
     pub special: Vec<(String, u64)>,
     /// `tokenizer.ggml.add_bos_token`.
     pub add_bos: Option<bool>,
@@ -65,15 +68,48 @@ pub struct Parts {
     pub add_eos: Option<bool>,
     /// `tokenizer.ggml.add_space_prefix`.
     pub add_space_prefix: Option<bool>,
+    /// `tokenizer.ggml.remove_extra_whitespaces`.
+    pub remove_extra_whitespaces: Option<bool>,
+    /// `tokenizer.ggml.precompiled_charsmap`: `SentencePiece`'s normalization.
+    pub charsmap: Vec<u8>,
+    /// `tokenizer.ggml.normalizer.lowercase`.
+    pub lowercase: Option<bool>,
+    /// `tokenizer.ggml.normalizer.strip_accents`.
+    pub strip_accents: Option<bool>,
+    /// `general.name` and `general.architecture`: some models' special tokens swallow the white space beside them, which no key says.
+    pub model_name: String,
+    /// See `model_name`.
+    pub architecture: String,
     /// `tokenizer.chat_template`.
     pub chat_template: Option<String>,
 }
+
+/// The names of special ids in their keys `tokenizer.ggml.NAME_token_id`.
+pub const SPECIAL: [&str; 17] = [
+    "bos",
+    "eos",
+    "eot",
+    "eom",
+    "unknown",
+    "seperator",
+    "padding",
+    "mask",
+    "fim_pad",
+    "fim_rep",
+    "fim_sep",
+    "fim_pre",
+    "fim_suf",
+    "fim_mid",
+    "prefix",
+    "suffix",
+    "middle",
+];
 
 /// A checked vocabulary: every id in it is below `len`, every token text is non-empty.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Vocabulary {
-    /// The kind of tokenizer: "gpt2" is byte-level BPE.
+    /// The kind of tokenizer: "gpt2" is byte-level BPE, "llama" `SentencePiece` BPE, "t5" unigram, "bert" `WordPiece`.
     pub model: String,
     /// The name of the pre-tokenizer; "default" where the file names none.
     pub pre: String,
@@ -83,6 +119,8 @@ pub struct Vocabulary {
     pub kinds: Vec<TokenKind>,
     /// "left right", best first; each has a space between two non-empty halves.
     pub merges: Vec<String>,
+    /// Scores by id, as many as `tokens`; empty where the file has none, which means all 0.
+    pub scores: Vec<f32>,
     /// Begin of sequence.
     pub bos: Option<u32>,
     /// End of sequence.
@@ -91,6 +129,8 @@ pub struct Vocabulary {
     pub eot: Option<u32>,
     /// Unknown.
     pub unk: Option<u32>,
+    /// Stands between and behind texts, for models that read but don't write.
+    pub sep: Option<u32>,
     /// Padding.
     pub pad: Option<u32>,
     /// Whether a prompt begins with `bos`; only true where there is one.
@@ -99,6 +139,18 @@ pub struct Vocabulary {
     pub add_eos: bool,
     /// Whether a space goes before the text (`SentencePiece`).
     pub add_space_prefix: bool,
+    /// Whether runs of spaces count as one (`SentencePiece` unigram).
+    pub remove_extra_whitespaces: bool,
+    /// `SentencePiece`'s table of replacements before tokenizing; empty if there is none.
+    pub charsmap: Vec<u8>,
+    /// Whether text is lowercased first (`WordPiece`).
+    pub lowercase: bool,
+    /// Whether accents are taken off first (`WordPiece`).
+    pub strip_accents: bool,
+    /// Special tokens that swallow the white space before them.
+    pub strips_left: BTreeSet<u32>,
+    /// Special tokens that swallow the white space behind them.
+    pub strips_right: BTreeSet<u32>,
     /// The model's Jinja chat template.
     pub chat_template: Option<String>,
     /// Tokens after which nothing more is generated.
@@ -107,51 +159,6 @@ pub struct Vocabulary {
     pub warnings: Vec<String>,
 }
 
-/// Texts that end a turn or an answer in some model family, whatever the file calls them (llama.cpp's list, as llama-cpp-python 0.3.36 has it).
-const END_TEXTS: [&str; 22] = [
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<|return|>",
-    "<|call|>",
-    "<|flush|>",
-    "<|calls|>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "</s>",
-    "<|eom_id|>",
-    "<EOT>",
-    "_<EOT>",
-    "[EOT]",
-    "[EOS]",
-    "<|end_of_text|>",
-    "<end_of_utterance>",
-    "<eos>",
-    "<turn|>",
-    "<|tool_response>",
-    "<｜end▁of▁sentence｜>",
-    "[e~[",
-];
-/// Of these, the ones that end a turn, most specific first.
-const TURN_TEXTS: [&str; 11] = [
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<end_of_turn>",
-    "<end_of_utterance>",
-    "<EOT>",
-    "_<EOT>",
-    "[EOT]",
-    "<|end_of_text|>",
-    "<|endoftext|>",
-    "<｜end▁of▁sentence｜>",
-];
-/// Fill-in-the-middle tokens that separate files: an answer that reaches one is over.
-const FILE_TEXTS: [(&str, &[&str]); 3] = [
-    ("fim_pad", &["<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"]),
-    ("fim_rep", &["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"]),
-    ("fim_sep", &["<|file_sep|>"]),
-];
 /// Pre-tokenizers whose models expect a begin-of-sequence token unless the file says otherwise.
 const PRE_WITH_BOS: [&str; 12] = [
     "llama3",
@@ -169,38 +176,6 @@ const PRE_WITH_BOS: [&str; 12] = [
 ];
 
 impl Vocabulary {
-    /// The vocabulary in a file's metadata (`tokenizer.*`).
-    ///
-    /// # Errors
-    /// `Error::Format` naming the key that is missing or wrong; what reading the file says.
-    pub fn read(file: &ModelFile) -> Result<Self> {
-        let metadata = &file.metadata;
-        let key = |name: &str| format!("tokenizer.ggml.{name}");
-        let has = |name: &str| metadata.get(&key(name)).is_some();
-        let model = metadata.str("tokenizer.ggml.model").ok_or_else(|| {
-            let found =
-                metadata.get("tokenizer.ggml.model").map_or_else(|| "nothing: the file has no tokenizer".into(), ToString::to_string);
-            Error::format(&file.path, "key `tokenizer.ggml.model`", "the name of a tokenizer", found)
-        })?;
-        let special = ["bos", "eos", "eot", "eom", "unknown", "padding", "fim_pad", "fim_rep", "fim_sep"];
-        let parts = Parts {
-            model: model.to_owned(),
-            pre: metadata.str("tokenizer.ggml.pre").map(str::to_owned),
-            tokens: file.strings("tokenizer.ggml.tokens")?,
-            kinds: if has("token_type") { Some(file.integers("tokenizer.ggml.token_type")?) } else { None },
-            merges: if has("merges") { file.strings("tokenizer.ggml.merges")? } else { Vec::new() },
-            special: special
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), metadata.u64(&key(&format!("{name}_token_id")))?)))
-                .collect(),
-            add_bos: metadata.bool("tokenizer.ggml.add_bos_token"),
-            add_eos: metadata.bool("tokenizer.ggml.add_eos_token"),
-            add_space_prefix: metadata.bool("tokenizer.ggml.add_space_prefix"),
-            chat_template: metadata.str("tokenizer.chat_template").map(str::to_owned),
-        };
-        Self::new(&file.path, parts)
-    }
-
     /// Checks `parts` from the file at `path`.
     ///
     /// # Errors
@@ -212,68 +187,88 @@ impl Vocabulary {
             return Err(Error::format(path, "key `tokenizer.ggml.tokens`", "1 to 2³² tokens", format!("{count} tokens")));
         }
         let mut kinds = kinds(path, parts.kinds.as_deref(), count)?;
+        let scores = scores(path, parts.scores, count)?;
         let tokens = named(parts.tokens, &mut warnings);
         count_twins(&tokens, &mut warnings);
-        let ids = ids_of_known_texts(&tokens);
         let merges = whole_merges(parts.merges, &mut warnings);
-        let special = |name: &str, warnings: &mut Vec<String>| special_id(&parts.special, name, count, warnings);
+        let defaults = defaults(&parts.model);
+        let ids: Vec<(&str, u32)> =
+            SPECIAL.iter().filter_map(|name| Some((*name, special_id(&parts.special, name, count, defaults, &mut warnings)?))).collect();
+        let special = |name: &str| ids.iter().find(|(key, _)| *key == name).map(|(_, id)| *id);
+        let known = known::find(&tokens, &mut kinds, &special, &mut warnings);
 
-        let bos = special("bos", &mut warnings);
-        let eos = special("eos", &mut warnings);
-        let first_of = |texts: &[&str]| texts.iter().find_map(|text| ids.get(*text)).copied();
-        let eot = special("eot", &mut warnings).or_else(|| first_of(&TURN_TEXTS));
-        let mut ends: BTreeSet<u32> = END_TEXTS.iter().filter_map(|text| ids.get(*text).copied()).collect();
-        for (name, texts) in FILE_TEXTS {
-            ends.extend(special(name, &mut warnings).or_else(|| first_of(texts)));
-        }
-        // a text that ends an answer is structure even where the file calls it ordinary
-        for &id in &ends {
-            if kinds[id as usize] != TokenKind::Control {
-                warnings
-                    .push(format!("token {id} `{}` ends an answer but is not marked as control; treated as control", tokens[id as usize]));
-                kinds[id as usize] = TokenKind::Control;
+        let pre = match parts.pre.filter(|pre| !pre.is_empty()) {
+            _ if parts.model == "gemma4" => "gemma4".to_owned(),
+            Some(pre) => pre,
+            None => {
+                if parts.model == "gpt2" {
+                    warnings.push("the file names no pre-tokenizer; the default one is used, answers may be worse".into());
+                }
+                "default".to_owned()
             }
-        }
-        ends.extend(eos);
-        ends.extend(eot);
-        ends.extend(special("eom", &mut warnings));
-        spare_inner_ends(&mut ends, &tokens, &mut kinds);
-
-        let pre = parts.pre.filter(|pre| !pre.is_empty()).unwrap_or_else(|| {
-            if parts.model == "gpt2" {
-                warnings.push("the file names no pre-tokenizer; the default one is used, answers may be worse".into());
-            }
-            "default".into()
-        });
-        let bos = if matches!(pre.as_str(), "chatglm-bpe" | "glm4" | "glm5") && !parts.special.iter().any(|(name, _)| name == "bos") {
-            None
-        } else {
-            bos
         };
-        let add_bos = parts.add_bos.unwrap_or_else(|| parts.model == "llama" || PRE_WITH_BOS.contains(&pre.as_str()));
+        let bos = special("bos")
+            .filter(|_| !matches!(pre.as_str(), "chatglm-bpe" | "glm4" | "glm5") || parts.special.iter().any(|(name, _)| name == "bos"));
+        let with_bos = matches!(parts.model.as_str(), "llama" | "bert") || PRE_WITH_BOS.contains(&pre.as_str());
+        let add_bos = pre == "gemma4" || parts.add_bos.unwrap_or(with_bos);
         if add_bos && bos.is_none() {
             warnings.push("the file asks for a begin-of-sequence token but names none".into());
         }
-        let unk = special("unknown", &mut warnings);
-        let pad = special("padding", &mut warnings);
-        Ok(Self {
+        let eos = special("eos");
+        let lowercase = parts.lowercase.unwrap_or(true);
+        let mut vocabulary = Self {
             add_space_prefix: parts.add_space_prefix.unwrap_or(parts.model == "llama"),
-            model: parts.model,
+            remove_extra_whitespaces: parts.remove_extra_whitespaces.unwrap_or(false),
+            charsmap: parts.charsmap,
+            lowercase,
+            strip_accents: parts.strip_accents.unwrap_or(lowercase),
+            strips_left: BTreeSet::new(),
+            strips_right: BTreeSet::new(),
             pre,
             tokens,
             kinds,
             merges,
+            scores,
             bos,
             eos,
-            eot,
-            unk,
-            pad,
+            eot: known.eot,
+            unk: special("unknown"),
+            sep: special("seperator"),
+            pad: special("padding"),
             add_bos: add_bos && bos.is_some(),
-            add_eos: parts.add_eos.unwrap_or(false) && eos.is_some(),
+            add_eos: parts.add_eos.unwrap_or(parts.model == "t5") && eos.is_some(),
+            model: parts.model,
             chat_template: parts.chat_template.filter(|template| !template.trim().is_empty()),
-            end_of_generation: ends,
+            end_of_generation: known.ends,
             warnings,
-        })
+        };
+        vocabulary.note_strips(&parts.model_name.to_lowercase(), &parts.architecture);
+        Ok(vocabulary)
+    }
+
+    /// Which special tokens swallow white space, by the names llama.cpp goes by.
+    fn note_strips(&mut self, model_name: &str, architecture: &str) {
+        let among = |name: &str, some: &[&str]| some.iter().any(|part| name.contains(part));
+        if among(&self.pre, &["jina-v2-de", "jina-v2-es", "jina-v2-code"]) || among(architecture, &["nomic-bert-moe", "jina-bert-v3"]) {
+            self.strips_left.extend(self.id("<mask>"));
+        } else if among(model_name, &["phi-3", "phi3"]) {
+            let strips = |id: &u32| !["<unk>", "<s>", "<|endoftext|>"].contains(&self.tokens[*id as usize].as_str());
+            self.strips_right = (0..).take(self.len()).filter(|&id| self.is_special(id)).chain(self.id("</s>")).filter(strips).collect();
+        } else if model_name.contains("modern-bert") {
+            self.strips_left.extend(self.id("[MASK]"));
+        }
+    }
+
+    /// Whether a token is found in a text before anything else is: control, unknown or user-defined.
+    #[must_use]
+    pub fn is_special(&self, id: u32) -> bool {
+        matches!(self.kind(id), TokenKind::Control | TokenKind::Unknown | TokenKind::UserDefined)
+    }
+
+    /// The score of a token; 0 where the file has none.
+    #[must_use]
+    pub fn score(&self, id: u32) -> f32 {
+        self.scores.get(id as usize).copied().unwrap_or(0.0)
     }
 
     /// How many tokens there are.
@@ -322,6 +317,16 @@ fn kinds(path: &Path, numbers: Option<&[i64]>, count: usize) -> Result<Vec<Token
     Ok(numbers[..count].iter().map(|&number| TokenKind::from_gguf(number)).collect())
 }
 
+fn scores(path: &Path, scores: Option<Vec<f32>>, count: usize) -> Result<Vec<f32>> {
+    let mut scores = scores.unwrap_or_default();
+    if !scores.is_empty() && scores.len() < count {
+        let found = format!("{} scores", scores.len());
+        return Err(Error::format(path, "key `tokenizer.ggml.scores`", format!("{count} scores, one per token"), found));
+    }
+    scores.truncate(count);
+    Ok(scores)
+}
+
 /// Gives empty tokens a name that no text contains by accident, as llama.cpp does.
 fn named(mut tokens: Vec<String>, warnings: &mut Vec<String>) -> Vec<String> {
     let mut empty = 0_usize;
@@ -347,17 +352,6 @@ fn count_twins(tokens: &[String], warnings: &mut Vec<String>) {
     }
 }
 
-/// The first token with each of the texts that mean something here.
-fn ids_of_known_texts(tokens: &[String]) -> HashMap<&str, u32> {
-    let files = FILE_TEXTS.iter().flat_map(|(_, texts)| *texts);
-    let known: BTreeSet<&str> = END_TEXTS.iter().chain(&TURN_TEXTS).chain(files).copied().collect();
-    let mut ids = HashMap::with_capacity(known.len());
-    for (id, token) in (0..).zip(tokens).filter(|(_, token)| known.contains(token.as_str())) {
-        ids.entry(token.as_str()).or_insert(id);
-    }
-    ids
-}
-
 fn whole_merges(mut merges: Vec<String>, warnings: &mut Vec<String>) -> Vec<String> {
     let before = merges.len();
     merges.retain(|merge| split_merge(merge).is_some());
@@ -376,29 +370,30 @@ pub fn split_merge(merge: &str) -> Option<(&str, &str)> {
     (!right.is_empty()).then_some((left, right))
 }
 
-fn special_id(special: &[(String, u64)], name: &str, count: usize, warnings: &mut Vec<String>) -> Option<u32> {
-    let (_, id) = special.iter().find(|(key, _)| key == name)?;
+/// The ids of special tokens that a kind of tokenizer has where the file names none.
+fn defaults(model: &str) -> &'static [(&'static str, u32)] {
+    match model {
+        "llama" => &[("bos", 1), ("eos", 2), ("unknown", 0)],
+        "bert" => &[("bos", 101), ("unknown", 100), ("seperator", 102), ("padding", 0), ("mask", 103)],
+        "t5" => &[("eos", 1), ("unknown", 2), ("padding", 0)],
+        _ => &[],
+    }
+}
+
+fn special_id(
+    special: &[(String, u64)],
+    name: &str,
+    count: usize,
+    defaults: &[(&'static str, u32)],
+    warnings: &mut Vec<String>,
+) -> Option<u32> {
+    let default = defaults.iter().find(|(key, id)| *key == name && (*id as usize) < count).map(|(_, id)| *id);
+    let Some((_, id)) = special.iter().find(|(key, _)| key == name) else { return default };
     match u32::try_from(*id) {
         Ok(id) if (id as usize) < count => Some(id),
         _ => {
             warnings.push(format!("key `tokenizer.ggml.{name}_token_id`: token {id} is outside the vocabulary of {count}; ignored"));
-            None
+            default
         }
-    }
-}
-
-/// In two families a listed text is an inner mark: `<|end|>` beside `<|return|>` and `<|call|>`, `</s>` beside `<|tool_response>`.
-fn spare_inner_ends(ends: &mut BTreeSet<u32>, tokens: &[String], kinds: &mut [TokenKind]) {
-    let id_of = |text: &str| ends.iter().copied().find(|&id| tokens[id as usize] == text);
-    let (call, calls) = (id_of("<|call|>"), id_of("<|calls|>"));
-    let inner_end = call.or(calls).is_some() && id_of("<|return|>").or(id_of("<|flush|>")).is_some();
-    let end = id_of("<|end|>").filter(|_| inner_end);
-    let slash = id_of("</s>").filter(|_| id_of("<|tool_response>").is_some());
-    if let Some(id) = end {
-        ends.remove(&id);
-    }
-    if let Some(id) = slash {
-        ends.remove(&id);
-        kinds[id as usize] = TokenKind::Normal;
     }
 }

@@ -1,86 +1,67 @@
-//! Cutting text into words before byte pairs are merged, as llama.cpp does it for each pre-tokenizer name.
+//! The patterns of each pre-tokenizer, by the names in GGUF files.
 //!
-//! The patterns are llama.cpp's (`llama-vocab.cpp`), written without look-around so that each is matched in linear time: the usual
-//! `\s+(?!\S)|\s+` becomes `\s+` and, where text follows, one character is given back ([`Spaces`]). Left out: `jais-2`, `kimi-k2`,
-//! `afmoe`, `superbpe` and `tiny_aya`, whose rules are programs rather than patterns; they fall back to the default, with a warning.
+//! They are llama.cpp's (`llama-vocab.cpp`), written without look-around so that each is matched in linear time: the usual
+//! `\s+(?!\S)|\s+` becomes `\s+` and, where text follows, one character is given back ([`Spaces`]).
 
-use std::ops::Range;
+use super::{Rule, Spaces};
 
-use tokenizers::utils::SysRegex;
-
-use crate::error::{Error, Result};
-
-/// What becomes of the last character of a run of white space before a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spaces {
-    /// The pattern has no rule for it.
-    AsMatched,
-    /// It is left to the word.
-    GiveBack,
-    /// The same, except that a run which ends in a line break is kept whole.
-    GiveBackInLine,
-}
-
-/// One pattern: each word so far is cut into its matches and what lies between them.
-type Rule = (&'static str, Spaces);
-
-const GPT2: Rule = (r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+", Spaces::GiveBack);
-const LLAMA3: Rule = (
+const GPT2: Rule = Rule::Pattern(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+", Spaces::GiveBack);
+const LLAMA3: Rule = Rule::Pattern(
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const QWEN2: Rule = (
+const QWEN2: Rule = Rule::Pattern(
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const QWEN35: Rule = (
+const QWEN35: Rule = Rule::Pattern(
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const MINICPM5: Rule = (
+const MINICPM5: Rule = Rule::Pattern(
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const UFAKZEKA: Rule = (r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+", Spaces::GiveBackInLine);
-const SEED_CODER: Rule = (
+const UFAKZEKA: Rule = Rule::Pattern(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+", Spaces::GiveBackInLine);
+const SEED_CODER: Rule = Rule::Pattern(
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const BAILING: Rule = (
+const BAILING: Rule = Rule::Pattern(
     r"'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+",
     Spaces::GiveBackInLine,
 );
-const EXAONE_MOE: Rule = (
+const EXAONE_MOE: Rule = Rule::Pattern(
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+",
     Spaces::GiveBackInLine,
 );
-const TEKKEN: Rule = (
+const TEKKEN: Rule = Rule::Pattern(
     r"[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]*[\p{L}&&[^A-Z]]+|[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]+[\p{L}&&[^A-Z]]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const GPT4O: Rule = (
+const GPT4O: Rule = Rule::Pattern(
     r"[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]*[\p{L}&&[^A-Z]]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]+[\p{L}&&[^A-Z]]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const GRANITE_EMBED: Rule = (
+const GRANITE_EMBED: Rule = Rule::Pattern(
     r"[^\r\n\p{L}\p{N}]?[[\p{L}\p{M}]&&[^a-z]]*[[\p{L}\p{M}]&&[^A-Z]]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?[[\p{L}\p{M}]&&[^a-z]]+[[\p{L}\p{M}]&&[^A-Z]]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
 /// llama.cpp takes every category of letter, and marks, for the cased ones here.
-const YOUTU: Rule = (
+const YOUTU: Rule = Rule::Pattern(
     r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]*[\p{L}\p{M}]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
     Spaces::GiveBackInLine,
 );
-const DEEPSEEK3: Rule = (
+const DEEPSEEK3: Rule = Rule::Pattern(
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+"##,
     Spaces::GiveBackInLine,
 );
-const SPARK: Rule = (
+const SPARK: Rule = Rule::Pattern(
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+"##,
     Spaces::GiveBack,
 );
 /// Cased letters as the `deepseek-llm` tokenizer lists them, by number because some would not survive Unicode normalization.
-const CASED: Rule = (
+const CASED: Rule = Rule::Pattern(
     concat!(
         r"\s?[",
         r"A-Za-z\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}\x{1C4}-\x{293}\x{295}-\x{2AF}\x{370}-\x{373}",
@@ -100,8 +81,28 @@ const CASED: Rule = (
     Spaces::AsMatched,
 );
 const fn plain(pattern: &'static str) -> Rule {
-    (pattern, Spaces::AsMatched)
+    Rule::Pattern(pattern, Spaces::AsMatched)
 }
+const TINY_AYA: Rule = Rule::Pattern(
+    r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]*[\p{L}\p{M}]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
+    Spaces::GiveBackInLine,
+);
+const JAIS2: Rule = Rule::Pattern(
+    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
+    Spaces::Halving,
+);
+const KIMI: Rule = Rule::Pattern(
+    concat!(
+        r"[\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{2CEB0}-\x{2EBEF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]+",
+        r"|[^\r\n\p{L}\p{N}]?[\p{L}&&[^\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{2CEB0}-\x{2EBEF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?",
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
+    ),
+    Spaces::GiveBackInLine,
+);
+/// Scripts written without spaces, as `afmoe` lists them.
+const SPACELESS: Rule = plain(
+    r"[\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{8C48}-\x{FAFF}\x{3040}-\x{309F}\x{30A0}-\x{30FF}\x{FF65}-\x{FF9F}\x{2F00}-\x{2FDF}\x{E40}-\x{E7F}\x{E80}-\x{EFF}\x{1780}-\x{17FF}\x{1000}-\x{109F}\x{AA60}-\x{AA7F}\x{A9E0}-\x{A9FF}\x{AC00}-\x{D7AF}\x{1100}-\x{11FF}]+",
+);
 const KANJI_KANA: Rule = plain("[一-龥぀-ゟ゠-ヿ]+");
 /// The ranges hold some white space, which llama.cpp has replaced before it looks.
 const CJK: Rule = plain(r"[[一-龥ࠀ-一가-퟿]&&\S]+");
@@ -110,7 +111,7 @@ const THREE_DIGITS: Rule = plain(r"\p{N}{1,3}");
 const UNTIL_STOP: Rule = plain(r" ?[^(\s|.,!?…。，、।۔،)]+");
 
 /// Names, patterns in turn, and whether a word that is a token is taken whole without merging.
-const TABLE: &[(&[&str], &[Rule], bool)] = &[
+pub const TABLE: &[(&[&str], &[Rule], bool)] = &[
     (&["default"], &[plain(r"[\p{P}\$\+<=>\^~\|]+"), GPT2, plain(r"\p{N}+"), plain("[0-9][0-9][0-9]")], false),
     (
         &[
@@ -163,100 +164,16 @@ const TABLE: &[(&[&str], &[Rule], bool)] = &[
     (&["falcon"], &[plain(r"[\p{P}\$\+<=>\^~\|`]+"), GPT2, plain("[0-9][0-9][0-9]")], false),
     (&["poro-chat", "bloom", "gpt3-finnish"], &[UNTIL_STOP], false),
     (&["viking"], &[UNTIL_STOP, DIGIT], false),
+    (&["jais-2"], &[JAIS2], false),
+    (&["kimi-k2"], &[KIMI], false),
+    (&["afmoe"], &[Rule::DigitGroups, SPACELESS, DEEPSEEK3], false),
+    (&["tiny_aya", "cohere2moe"], &[Rule::DigitGroups, TINY_AYA], false),
+    (&["superbpe"], &[plain(r"\p{N}+"), Rule::Thousands], false),
+    (&["gemma4", "granite-embed-multi-311m", "sarvam-moe"], &[plain(r"[^\n]+|[\n]+")], false),
+    (&["whitespace"], &[plain(r"\S+")], false),
     (
         &["chameleon"],
         &[plain("<sentinel:[0-9]+>"), plain("IMGIMG[A-I]{1,4}Z"), plain(r"[\t\n]|    |  "), DIGIT, plain(r"[\p{P}!-/:-@\[-`{-~]"), GPT2],
         false,
     ),
 ];
-
-/// The word splitter of one vocabulary.
-#[derive(Debug)]
-pub struct PreTokenizer {
-    rules: Vec<(SysRegex, Spaces)>,
-    /// A word that is in the vocabulary is that token, without merging.
-    pub ignore_merges: bool,
-    /// Said where the name is unknown and the default stands in.
-    pub warning: Option<String>,
-}
-
-impl PreTokenizer {
-    /// The splitter with this name; an unknown one is the default, with a warning.
-    ///
-    /// # Errors
-    /// `Error::Internal` if a pattern of the table does not compile.
-    pub fn new(name: &str) -> Result<Self> {
-        let known = TABLE.iter().find(|(names, ..)| names.contains(&name));
-        let warning = known.is_none().then(|| {
-            format!("pre-tokenizer `{name}` is not known; the default one is used, tokens and answers may differ from the model's own")
-        });
-        let (_, rules, ignore_merges) = known.unwrap_or(&TABLE[0]);
-        let compile = |&(pattern, spaces): &Rule| {
-            let regex = SysRegex::new(pattern).map_err(|error| Error::Internal(format!("pattern of pre-tokenizer `{name}`: {error}")))?;
-            Ok((regex, spaces))
-        };
-        Ok(Self { rules: rules.iter().map(compile).collect::<Result<_>>()?, ignore_merges: *ignore_merges, warning })
-    }
-
-    /// Every name in the table.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        TABLE.iter().flat_map(|(names, ..)| names.iter().copied())
-    }
-
-    /// The words of `text` in order, as byte ranges that cover it. `go_on` is asked now and then; `false` stops early with `None`.
-    #[must_use]
-    pub fn split(&self, text: &str, go_on: &dyn Fn() -> bool) -> Option<Vec<Range<usize>>> {
-        let whole = 0..text.len();
-        let mut words = vec![whole];
-        for (regex, spaces) in &self.rules {
-            let mut finer = Vec::with_capacity(words.len() * 2);
-            for (index, word) in words.into_iter().enumerate() {
-                if index % 1024 == 0 && !go_on() {
-                    return None;
-                }
-                cut(&text[word.clone()], word.start, regex, *spaces, &mut finer);
-            }
-            words = finer;
-        }
-        words.retain(|word| !word.is_empty());
-        Some(words)
-    }
-}
-
-/// Adds the matches in `word`, and what lies between them, to `out`, shifted by `offset`.
-fn cut(word: &str, offset: usize, regex: &SysRegex, spaces: Spaces, out: &mut Vec<Range<usize>>) {
-    let mut done = 0;
-    let mut from = 0;
-    'restart: loop {
-        for (start, end) in regex.find_iter(&word[from..]) {
-            let (start, mut end) = (start + from, end + from);
-            let back = given_back(&word[start..end], &word[end..], spaces);
-            end -= back;
-            if start > done {
-                out.push(done + offset..start + offset);
-            }
-            out.push(start + offset..end + offset);
-            done = end;
-            if back > 0 {
-                from = end;
-                continue 'restart;
-            }
-        }
-        break;
-    }
-    if done < word.len() {
-        out.push(done + offset..word.len() + offset);
-    }
-}
-
-/// How many bytes at the end of a match belong to what follows.
-fn given_back(matched: &str, rest: &str, spaces: Spaces) -> usize {
-    if spaces == Spaces::AsMatched || rest.is_empty() || !matched.chars().all(char::is_whitespace) {
-        return 0;
-    }
-    let kept_whole = spaces == Spaces::GiveBackInLine && matched.ends_with(['\r', '\n']);
-    match matched.chars().next_back() {
-        Some(last) if !kept_whole && matched.len() > last.len_utf8() => last.len_utf8(),
-        _ => 0,
-    }
-}
