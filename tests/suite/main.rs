@@ -67,6 +67,8 @@ mod store;
 mod store_damage;
 mod store_kill;
 mod template;
+mod tensors_across;
+mod tensors_view;
 mod theme;
 mod tidy;
 mod tokenizer;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use egui::accesskit::Role;
 use egui::{OutputCommand, Theme, Ui};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -11,8 +12,8 @@ use crate::support::gguf_writer::ggml;
 use crate::support::scene::Scene;
 use crate::support::tiny_llama::TinyLlama;
 use ponder::error::Error;
-use ponder::inspect::stats::Depth;
 use ponder::inspect::grid::Measure;
+use ponder::inspect::stats::Depth;
 use ponder::inspect::{Model, diff};
 use ponder::library::places::App;
 use ponder::library::scan::Found as FoundFile;
@@ -221,7 +222,7 @@ fn found_models_are_offered_and_what_fails_is_told_beside_them() {
     };
     scene.end(Outcome::Scanned { found: vec![file("base-Q8_0"), file("tuned-Q8_0")], summaries: std::collections::BTreeMap::new() });
     let mut harness = shown(scene);
-    harness.get_by_label("tuned-Q8_0").click();
+    harness.get_by_role_and_label(Role::Button, "tuned-Q8_0").click();
     harness.run();
     assert_eq!(last_wish(&harness), Some(Wish::Compare("/models/tuned-Q8_0.gguf".into())));
     assert!(sees(&harness, "Opening the other file"));
@@ -230,7 +231,7 @@ fn found_models_are_offered_and_what_fails_is_told_beside_them() {
     harness.state_mut().apply(ponder::message::Event::Done { job, outcome: Err(error) });
     harness.run();
     assert!(sees(&harness, "permission denied"));
-    harness.get_by_label("base-Q8_0");
+    harness.get_by_role_and_label(Role::Button, "base-Q8_0");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 mod canvas;
 mod columns;
-mod compare;
-mod detail;
-mod grid;
+pub mod compare;
+pub mod detail;
+pub mod grid;
 mod list;
 
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use egui::{Align2, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::outcome::{Outcome, summary};
 use crate::file::text;
-use crate::inspect::browse::natural;
 use crate::inspect::Model;
+use crate::inspect::browse::natural;
 use crate::inspect::diff::Pair;
 use crate::state::browse::{Comparison, Wish};
 use crate::units::{digits, percent, real};
@@ -188,7 +188,9 @@ fn row(ui: &mut Ui, model: &Model, comparison: &Comparison, at: usize) -> bool {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), sense);
     let name = text::shown(&pair.name, 200);
     let said = outcome.distance().map_or_else(String::new, |distance| format!(", {}", share(distance.relative_rmse)));
-    response.widget_info(|| WidgetInfo::labeled(if leads { Role::Button } else { Role::Row }, true, format!("{name}: {}{said}", outcome.word())));
+    response.widget_info(|| {
+        WidgetInfo::labeled(if leads { Role::Button } else { Role::Row }, true, format!("{name}: {}{said}", outcome.word()))
+    });
     let palette = theme::palette(ui);
     if leads && response.hovered() {
         ui.painter().rect_filled(rect, 4.0, palette.control());
@@ -219,7 +221,9 @@ fn row(ui: &mut Ui, model: &Model, comparison: &Comparison, at: usize) -> bool {
             }
             By::Relative => figure(distance.map(|distance| distance.relative_rmse), share),
             By::Largest => figure(distance.map(|distance| distance.max), real),
-            By::Cosine => figure(distance.map(|distance| distance.cosine), |cosine| if cosine.is_finite() { format!("{cosine:.5}").replace('-', "−") } else { "–".to_owned() }),
+            By::Cosine => figure(distance.map(|distance| distance.cosine), |cosine| {
+                if cosine.is_finite() { format!("{cosine:.5}").replace('-', "−") } else { "–".to_owned() }
+            }),
         };
         painter.text(place.right_center(), Align2::RIGHT_CENTER, words, mono.clone(), palette.secondary);
     }

@@ -12,6 +12,8 @@ use crate::view::{icons, theme, widgets};
 
 /// The height of a row of bytes or codes.
 const CELL: f32 = 18.0;
+/// The room for a word before what is told of it.
+const LEAD: f32 = 64.0;
 /// The room that offsets have before a row of bytes.
 const OFFSET: f32 = 30.0;
 
@@ -20,7 +22,13 @@ pub(super) fn ui(ui: &mut Ui, state: &State, subject: &Subject) {
     let none = |ui: &mut Ui| {
         widgets::note(ui, "Click a value in the picture to see its block.");
     };
-    widgets::slot(ui, &state.browsing.block, none, |ui, ()| drop(widgets::note(ui, "Reading the block")), |ui, block| of(ui, block, subject));
+    widgets::slot(
+        ui,
+        &state.browsing.block,
+        none,
+        |ui, ()| drop(widgets::note(ui, "Reading the block")),
+        |ui, block| of(ui, block, subject),
+    );
 }
 
 /// The block that is here.
@@ -51,17 +59,23 @@ fn of(ui: &mut Ui, block: &Block, subject: &Subject) {
     bytes(ui, block);
     fields(ui, block);
     bits(ui, block);
+    ui.spacing_mut().item_spacing.y = 0.0;
     for line in formula(parts, block.index) {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            widgets::term(ui, line.word);
-            ui.label(RichText::new(&line.text).text_style(theme::small_mono()));
-            if let Some(result) = &line.result {
-                ui.label(RichText::new(format!("= {result}")).text_style(theme::small_mono()));
-            }
-        });
+        let result = line.result.as_ref().map_or_else(String::new, |result| format!(" = {result}"));
+        let text = RichText::new(format!("{}{result}", line.text)).text_style(theme::small_mono());
+        told(ui, line.word, |ui| ui.add(egui::Label::new(text).wrap()));
     }
+    ui.spacing_mut().item_spacing.y = 4.0;
     codes(ui, block);
+}
+
+/// A word and what is told of it.
+fn told<R>(ui: &mut Ui, word: &str, contents: impl FnOnce(&mut Ui) -> R) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        widgets::lead(ui, LEAD, word);
+        contents(ui);
+    });
 }
 
 /// The hue of a field by what it holds; a word stands beside it in the legend.
@@ -152,9 +166,7 @@ fn bits(ui: &mut Ui, block: &Block) {
             None => held.push((at, mask)),
         }
     }
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(6.0, 2.0);
-        widgets::term(ui, "Bits");
+    told(ui, "Bits", |ui| {
         for (at, mask) in held {
             let Some(&byte) = block.bytes.get(at) else { continue };
             let palette = theme::palette(ui);

@@ -61,7 +61,6 @@ pub(super) fn ui(ui: &mut Ui, layout: &mut Layout, model: &Model, tensor: usize,
     if let Some(words) = layout.words(info.dtype) {
         widgets::small(ui, words);
     }
-    way(ui, info);
 }
 
 fn buttons(ui: &mut Ui, info: &TensorInfo, tensor: usize, state: &State, actions: &mut Actions) {
@@ -88,7 +87,7 @@ fn buttons(ui: &mut Ui, info: &TensorInfo, tensor: usize, state: &State, actions
 }
 
 /// Its types from the disk to a token.
-fn way(ui: &mut Ui, info: &TensorInfo) {
+pub(super) fn way(ui: &mut Ui, info: &TensorInfo) {
     section(ui, "From disk to token");
     ui.spacing_mut().item_spacing.y = 0.0;
     let storage = info.dtype.name();

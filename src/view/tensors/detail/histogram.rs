@@ -71,12 +71,14 @@ impl Options {
         }
         #[expect(clippy::cast_possible_truncation, reason = "points of a screen")]
         let x = |value: f64| rect.left() + ((value - range[0]) / (range[1] - range[0])) as f32 * rect.width();
-        let strong = Stroke::new(1.5, palette.accent);
-        let faint = Stroke::new(1.0, theme::mix(palette.surface, palette.accent, 0.45));
         let dense = lines.len() > 1 && f64::from(rect.width()) * spacing(lines) / (range[1] - range[0]) < NEAREST;
+        let strong = Stroke::new(if dense { 1.0 } else { 1.5 }, palette.accent);
+        let faint = Stroke::new(1.0, theme::mix(palette.surface, palette.accent, 0.45));
+        // Where there are many lines they stand below, so that the bars are seen.
+        let lines_in = if dense { rect.bottom() - rect.height() / 4.0..=rect.bottom() } else { rect.top()..=rect.bottom() };
         for &(value, used) in lines {
             if used {
-                painter.vline(x(value), rect.y_range(), strong);
+                painter.vline(x(value), lines_in.clone(), strong);
             } else if !dense {
                 painter.vline(x(value), rect.y_range(), faint);
             }

@@ -18,7 +18,7 @@ use super::super::{Actions, icons, theme, widgets};
 use crate::inspect::Model;
 use crate::inspect::browse::words;
 use crate::message::browse::What;
-use crate::state::State;
+use crate::state::{Slot, State};
 
 pub use formula::{Line, formula};
 pub use histogram::{density, overlay};
@@ -52,24 +52,39 @@ impl Detail {
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) {
         let shown = state.browsing.subject.as_ref().and_then(|subject| Some((subject, subject.what.tensor()?)));
         let Some((subject, tensor)) = shown.filter(|(subject, tensor)| *tensor < subject.model.file.tensors.len()) else {
-            widgets::empty(ui, icons::TENSORS, "No tensor chosen", "Choose one in the list or in the map to see all that is known of it.", None);
+            widgets::empty(
+                ui,
+                icons::TENSORS,
+                "No tensor chosen",
+                "Choose one in the list or in the map to see all that is known of it.",
+                None,
+            );
             return;
         };
         ScrollArea::vertical().id_salt("tensor detail").auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
+            // Room for the scroll bar.
+            ui.set_max_width(ui.available_width() - 6.0);
             ui.add_space(theme::GRID);
             let model: &Model = &subject.model;
             facts::ui(ui, &mut self.layout, model, tensor, state, actions);
             turns::ui(ui, state, subject, tensor, actions);
-            if matches!(subject.what, What::Values { .. }) && words::rows_are_tokens(model, tensor) {
+            let is_values = matches!(subject.what, What::Values { .. });
+            if is_values && words::rows_are_tokens(model, tensor) {
                 self.wish = self.vocabulary.ui(ui, state, tensor, actions).or(self.wish);
             }
-            statistics::ui(ui, state, &subject.what);
-            self.histogram.ui(ui, state);
-            if matches!(subject.what, What::Values { .. }) {
+            // What was asked for last is not to be looked for below everything else.
+            let is_asked = !matches!(state.browsing.block, Slot::Empty);
+            if is_values && is_asked {
                 block::ui(ui, state, subject);
             }
+            self.histogram.ui(ui, state);
+            if is_values && !is_asked {
+                block::ui(ui, state, subject);
+            }
+            statistics::ui(ui, state, &subject.what);
             self.wish = self.outliers.ui(ui, state).or(self.wish);
+            facts::way(ui, &model.file.tensors[tensor]);
             ui.add_space(theme::GRID * 2.0);
         });
     }

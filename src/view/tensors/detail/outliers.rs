@@ -80,4 +80,3 @@ fn token(state: &State, row: usize) -> Option<String> {
     let (_, token) = neighbours.rows.iter().find(|(neighbour, _)| neighbour.row == row)?;
     token.as_deref().map(super::vocabulary::quoted)
 }
-

@@ -91,7 +91,7 @@ impl Grid {
             let scale = Scale::of(model, &state.browsing, self.measure);
             legend(ui, &scale);
             self.heads(ui);
-            let height = (ui.available_height() / self.places.rows.len().max(1) as f32).clamp(ROWS[0], ROWS[1]);
+            let height = ((ui.available_height() - theme::GRID) / self.places.rows.len().max(1) as f32).clamp(ROWS[0], ROWS[1]);
             ui.spacing_mut().item_spacing.y = 0.0;
             let area = ScrollArea::vertical().id_salt("layers by roles").auto_shrink(false);
             area.show_rows(ui, height, self.places.rows.len(), |ui, range| {
