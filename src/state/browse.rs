@@ -131,7 +131,8 @@ impl Browsing {
 
     /// Lets go of what was seen of another matrix.
     fn turn_to(&mut self, subject: Option<Subject>) {
-        let other_tensor = self.subject.as_ref().map(|subject| subject.what.tensor()) != subject.as_ref().map(|subject| subject.what.tensor());
+        let other_tensor =
+            self.subject.as_ref().map(|subject| subject.what.tensor()) != subject.as_ref().map(|subject| subject.what.tensor());
         self.generation += 1;
         self.subject = subject;
         self.picture = None;

@@ -17,8 +17,10 @@ impl Lane for DialogLane {
     fn run(&mut self, order: Order, _context: &Context<'_>) -> Result<Outcome> {
         match order.command {
             Command::Pick => {
-                let dialog =
-                    rfd::FileDialog::new().set_title("Open a model").add_filter("Models", &["gguf", "safetensors", "json"]).add_filter("All files", &["*"]);
+                let dialog = rfd::FileDialog::new()
+                    .set_title("Open a model")
+                    .add_filter("Models", &["gguf", "safetensors", "json"])
+                    .add_filter("All files", &["*"]);
                 Ok(Outcome::Picked(dialog.pick_file()))
             }
             Command::PickPlace { name } => {

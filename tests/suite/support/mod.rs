@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 pub mod bench;
 pub mod browse;
-pub mod family;
 pub mod browsing;
+pub mod family;
 pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;

@@ -202,11 +202,8 @@ impl MatrixCamera {
         let cell = self.cell(view);
         for (axis, room) in [view.width(), view.height()].into_iter().enumerate() {
             let half = f64::from(room) / cell[axis] / 2.0;
-            self.center[axis] = if 2.0 * half >= self.size[axis] {
-                self.size[axis] / 2.0
-            } else {
-                self.center[axis].clamp(half, self.size[axis] - half)
-            };
+            self.center[axis] =
+                if 2.0 * half >= self.size[axis] { self.size[axis] / 2.0 } else { self.center[axis].clamp(half, self.size[axis] - half) };
         }
     }
 }

@@ -4,12 +4,11 @@ use egui::{Align, Align2, Layout, Mesh, Rect, Shape, Ui, pos2, vec2};
 
 use super::camera::MatrixCamera;
 use super::map::Tint;
-use super::matrix::written;
 use super::paint::Paint;
 use crate::inspect::Model;
 use crate::inspect::pyramid::Reduce;
 use crate::state::browse::Browsing;
-use crate::units::{grouped, percent, significant};
+use crate::units::{count, percent, significant};
 use crate::view::theme::{self, Palette};
 use crate::view::widgets;
 
@@ -42,15 +41,7 @@ pub fn map(ui: &mut Ui, tint: Tint, largest: f64, words: &str) {
 
 /// The legend of a matrix.
 #[expect(clippy::cast_possible_truncation, reason = "words for a person")]
-pub fn matrix(
-    ui: &mut Ui,
-    camera: &MatrixCamera,
-    view: Rect,
-    browsing: &Browsing,
-    paint: Option<Paint>,
-    reduce: Reduce,
-    model: &Model,
-) {
+pub fn matrix(ui: &mut Ui, camera: &MatrixCamera, view: Rect, browsing: &Browsing, paint: Option<Paint>, reduce: Reduce, model: &Model) {
     let [cols, rows] = camera.seen(view);
     let seen = (cols[1] - cols[0]) as u64 * (rows[1] - rows[0]) as u64;
     let cell = camera.cell(view);
@@ -61,19 +52,19 @@ pub fn matrix(
             let what = match reduce {
                 Reduce::Mean => "mean",
                 Reduce::AbsMax => "largest magnitude",
-                Reduce::SignedExtreme => "value farthest from zero",
+                Reduce::SignedExtreme => "farthest from zero",
             };
-            format!("{what} of {down} × {across} values a point")
+            format!("{what} of {down} × {across}")
         }
     };
     let read = browsing.picture.as_ref().map_or(0.0, |picture| picture.share_read());
     let partly = if read < 1.0 { format!(" · {} read", percent(read)) } else { String::new() };
     #[expect(clippy::cast_precision_loss, reason = "for a person to read")]
     let nearness = model.parameters as f64 / (seen.max(1) as f64);
-    let words = format!("{for_each}{partly} · {} values in view · × {}", grouped(seen), magnified(nearness));
+    let words = format!("{for_each}{partly} · {} in view · × {}", count(seen), magnified(nearness));
     line(ui, &words, |ui, bar, palette| {
         let Some(paint) = paint else { return };
-        let end = written(paint.end);
+        let end = significant(f64::from(paint.end));
         if paint.reduce == Reduce::AbsMax {
             gradient(ui, bar, |share| palette.magnitude(share));
             mark(ui, bar, 0.0, "0");
@@ -93,7 +84,8 @@ fn magnified(times: f64) -> String {
     }
     let power = times.log10().floor();
     #[expect(clippy::cast_possible_truncation, reason = "a small number")]
-    let digits: String = (power as i32).to_string().chars().filter_map(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit.to_digit(10)? as usize)).collect();
+    let digits: String =
+        (power as i32).to_string().chars().filter_map(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit.to_digit(10)? as usize)).collect();
     format!("{:.1} · 10{digits}", times / 10.0_f64.powf(power))
 }
 

@@ -32,8 +32,12 @@ pub enum Tint {
 
 impl Tint {
     /// All, with their words.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Bits, "bits per weight"), (Self::Std, "standard deviation"), (Self::AbsMax, "largest magnitude"), (Self::Kurtosis, "kurtosis")];
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Bits, "bits per weight"),
+        (Self::Std, "standard deviation"),
+        (Self::AbsMax, "largest magnitude"),
+        (Self::Kurtosis, "kurtosis"),
+    ];
 
     /// Whether all values have to be counted for it.
     #[must_use]

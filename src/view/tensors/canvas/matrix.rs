@@ -17,14 +17,7 @@ const WITH_BITS: [f64; 2] = [150.0, 84.0];
 const MOST_TILES: usize = 96;
 
 /// Draws what is seen of the matrix, and answers what is missing.
-pub fn draw(
-    ui: &Ui,
-    view: Rect,
-    camera: &MatrixCamera,
-    browsing: &Browsing,
-    textures: &mut Textures,
-    paint: Paint,
-) -> Option<Wish> {
+pub fn draw(ui: &Ui, view: Rect, camera: &MatrixCamera, browsing: &Browsing, textures: &mut Textures, paint: Paint) -> Option<Wish> {
     let painter = ui.painter().with_clip_rect(view);
     let picture = browsing.picture.as_ref()?;
     textures.begin(browsing.generation, paint);
@@ -149,7 +142,13 @@ pub fn written(value: f32) -> String {
     if value == 0.0 {
         "0".to_owned()
     } else if (0.001..10_000.0).contains(&magnitude) {
-        let decimals = if magnitude >= 100.0 { 1 } else if magnitude >= 1.0 { 3 } else { 5 };
+        let decimals = if magnitude >= 100.0 {
+            1
+        } else if magnitude >= 1.0 {
+            3
+        } else {
+            5
+        };
         format!("{value:.decimals$}")
     } else {
         format!("{value:.2e}")
@@ -177,7 +176,18 @@ fn bits(painter: &Painter, place: Rect, block: &Block, col: usize, ink: Color32,
     }
     if col == block.at[1] {
         for &(byte, mask) in &block.bits {
-            let shown: String = (0..8).rev().map(|bit| if mask & 1 << bit == 0 { '·' } else if block.bytes[byte] & 1 << bit == 0 { '0' } else { '1' }).collect();
+            let shown: String = (0..8)
+                .rev()
+                .map(|bit| {
+                    if mask & 1 << bit == 0 {
+                        '·'
+                    } else if block.bytes[byte] & 1 << bit == 0 {
+                        '0'
+                    } else {
+                        '1'
+                    }
+                })
+                .collect();
             lines.push(format!("byte {byte} = {:02x} {shown}", block.bytes[byte]));
         }
     }

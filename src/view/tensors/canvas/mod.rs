@@ -17,7 +17,7 @@ use crate::file::text;
 use crate::inspect::Model;
 use crate::inspect::browse::treemap::{Meaning, Region, Treemap};
 use crate::inspect::pyramid::Reduce;
-use crate::state::browse::{Browsing, Wish, };
+use crate::state::browse::{Browsing, Wish};
 use crate::state::{Action, State};
 use crate::units::{grouped, significant};
 use crate::view::{Actions, theme};
@@ -159,7 +159,8 @@ impl Canvas {
         let is_other = std::mem::replace(&mut self.generation, browsing.generation) != browsing.generation;
         let keeps = std::mem::take(&mut self.keeps_place);
         if is_other && !keeps {
-            self.place = self.matrix(browsing).map(Place::Matrix);
+            let aspect = f64::from(view.width() / view.height());
+            self.place = self.matrix(browsing, aspect).map(Place::Matrix);
         }
         if self.place.is_none() {
             self.whole();
@@ -168,7 +169,7 @@ impl Canvas {
             camera.go_to(view, value);
             self.going = None;
         } else if self.going.is_some()
-            && let Some(mut camera) = self.matrix(browsing)
+            && let Some(mut camera) = self.matrix(browsing, f64::from(view.width() / view.height()))
         {
             if let Some(value) = self.going.take() {
                 camera.go_to(view, value);
@@ -177,8 +178,8 @@ impl Canvas {
         }
     }
 
-    /// All of the matrix of the subject, as wide and high as its area on the map.
-    fn matrix(&self, browsing: &Browsing) -> Option<MatrixCamera> {
+    /// All of the matrix of the subject, drawn `aspect` as wide as high.
+    fn matrix(&self, browsing: &Browsing, aspect: f64) -> Option<MatrixCamera> {
         let tensor = browsing.tensor()?;
         let picture = browsing.picture.as_ref();
         let shape = picture.map(|picture| [picture.rows(), picture.cols()]).or_else(|| {
@@ -186,11 +187,7 @@ impl Canvas {
             let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
             Some([number(info.shape.iter().rev().nth(1).copied().unwrap_or(1)), number(info.row_len())])
         })?;
-        Some(MatrixCamera::whole(shape[0], shape[1], self.aspect(tensor)))
-    }
-
-    fn aspect(&self, tensor: usize) -> f64 {
-        self.areas.tensor(tensor).map_or(1.0, |region| region.area.width / region.area.height)
+        Some(MatrixCamera::whole(shape[0], shape[1], aspect))
     }
 
     fn input(&mut self, ui: &Ui, view: Rect, response: &Response, browsing: &Browsing, actions: &mut Actions) {
@@ -262,7 +259,7 @@ impl Canvas {
         if !covers || !place.contains(view.center()) {
             return;
         }
-        let Some(mut matrix) = self.matrix(browsing) else { return };
+        let Some(mut matrix) = self.matrix(browsing, region.area.width / region.area.height) else { return };
         let whole = matrix.all(view);
         matrix.zoom_at(view, view.center(), f64::from(place.width() / whole.width()));
         let from = matrix.all(view);
@@ -323,11 +320,7 @@ impl Canvas {
                     count_button(ui, browsing, actions);
                 }
             } else {
-                let reduces = [
-                    (Reduce::SignedExtreme, "signed extreme"),
-                    (Reduce::Mean, "mean"),
-                    (Reduce::AbsMax, "largest magnitude"),
-                ];
+                let reduces = [(Reduce::SignedExtreme, "signed extreme"), (Reduce::Mean, "mean"), (Reduce::AbsMax, "largest magnitude")];
                 combo(ui, "What stands for many values", &mut self.reduce, &reduces);
                 combo(ui, "Where colours end", &mut self.clip, &Clip::ALL);
             }
@@ -351,7 +344,9 @@ impl Canvas {
 
     /// Row, column and value under the pointer; the tile that has it is asked for with the others.
     fn hover_matrix(&self, view: Rect, camera: &MatrixCamera, response: &Response, browsing: &Browsing, wish: &mut Option<Wish>) {
-        let Some([row, col]) = response.hover_pos().filter(|at| view.contains(*at)).and_then(|at| camera.value_at(view, at)) else { return };
+        let Some([row, col]) = response.hover_pos().filter(|at| view.contains(*at)).and_then(|at| camera.value_at(view, at)) else {
+            return;
+        };
         let value = matrix::value(browsing, [row, col]);
         if value.is_none() {
             let key = matrix::key_of([row, col]);
