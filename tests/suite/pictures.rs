@@ -8,10 +8,16 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use ponder::app::{App, Start};
 use ponder::engine::sampler::Sampling;
+use ponder::inspect::Model;
+use ponder::lab::label::{Keep, Label};
+use ponder::lab::mix::{Mix, Recipe};
+use ponder::lab::quantize;
 use ponder::library::Folders;
+use ponder::state::browse::Wish;
 use ponder::state::{Action, Page, Slot, State};
 use ponder::store::settings::{Settings, Theme};
 
+use crate::support::loaded::pool;
 use crate::support::starter;
 
 /// Far more than any step takes; a session that hangs must not hang the suite.
@@ -40,7 +46,7 @@ fn can_draw() -> bool {
 struct Session {
     harness: Harness<'static, App>,
     theme: &'static str,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Session {
@@ -62,7 +68,7 @@ impl Session {
             .wgpu()
             .build_eframe(move |cc| App::new(&cc.egui_ctx, folders, start).unwrap());
         let name = if theme == Theme::Dark { "dark" } else { "light" };
-        Self { harness, theme: name, _folder: folder }
+        Self { harness, theme: name, folder }
     }
 
     fn perform(&mut self, action: Action) {
@@ -90,6 +96,21 @@ impl Session {
         }
     }
 
+    /// Turns the wheel over the middle of the picture.
+    fn nearer(&mut self, turns: f32) {
+        let at = self.harness.get_by_label_contains("Picture of").rect().center();
+        self.harness.hover_at(at);
+        let delta = egui::vec2(0.0, 120.0 * turns);
+        self.harness.event(egui::Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta,
+            phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Wheel,
+            modifiers: egui::Modifiers::NONE,
+        });
+        self.harness.run_steps(30);
+    }
+
     fn ask(&mut self, text: &str) {
         self.perform(Action::Draft(text.to_owned()));
         self.perform(Action::Send);
@@ -98,6 +119,14 @@ impl Session {
             state.answering.is_none() && state.chats.current().turns.len() > turns && !state.unsaved()
         });
     }
+}
+
+/// Writes a model with some of its matrices in fewer bits.
+fn coarser(model: &Model, path: &Path) {
+    let keep = vec![Keep::parse("ffn_down=q3_k").unwrap()];
+    let recipe = Recipe { keep, ..Recipe::of(Label::named("q4_1").unwrap()) };
+    let mix = Mix::of(model, &recipe).unwrap();
+    quantize::write(model, &mix, path, &pool(2), &mut |_| true).unwrap();
 }
 
 fn tour(model: &Path, theme: Theme) {
@@ -127,6 +156,49 @@ fn tour(model: &Path, theme: Theme) {
     session.harness.run_steps(4);
     session.picture("memory");
     assert!(session.harness.state().state().memory.samples().len() > 20);
+    tensors(&mut session);
+}
+
+/// The page of tensors: the map of the file, a matrix, its numbers, all tensors in a grid, and two files beside each other.
+fn tensors(session: &mut Session) {
+    let place = |session: &Session, name: &str| {
+        let opened = session.harness.state().state().opened.ready().unwrap();
+        opened.model.file.tensors.iter().position(|tensor| tensor.name == name).unwrap()
+    };
+    let looked = |state: &State| {
+        let browsing = &state.browsing;
+        browsing.stats.as_ref().is_some_and(|(_, share)| *share >= 1.0) && browsing.look.job().is_none() && !browsing.is_tiling()
+    };
+    session.perform(Action::Go(Page::Tensors));
+    session.harness.run_steps(4);
+    session.picture("tensors");
+    let tensor = place(session, "blk.7.attn_k.weight");
+    session.perform(Action::Browse(Wish::Tensor(Some(tensor))));
+    session.harness.run_steps(4);
+    session.until("the tensor is counted and drawn", looked);
+    session.picture("heat-map");
+    session.perform(Action::Browse(Wish::Block([40, 300])));
+    session.until("the block is taken apart", |state| state.browsing.block.ready().is_some());
+    session.nearer(9.0);
+    session.until("the numbers are here", looked);
+    session.picture("numbers");
+    let embedding = place(session, "token_embd.weight");
+    session.perform(Action::Browse(Wish::Tensor(Some(embedding))));
+    session.harness.run_steps(4);
+    session.until("the embedding is counted and drawn", looked);
+    session.picture("histogram");
+    session.perform(Action::Browse(Wish::Survey));
+    session.until("all tensors are counted", |state| state.browsing.survey.ready().is_some());
+    session.harness.get_by_label("Show Layers × roles").click();
+    session.harness.run_steps(4);
+    session.picture("layers-by-roles");
+    let other = session.folder.path().join("coarser.gguf");
+    coarser(&session.harness.state().state().opened.ready().unwrap().model, &other);
+    session.perform(Action::Browse(Wish::Compare(other)));
+    session.until("both files are compared", |state| state.browsing.comparing.ready().is_some());
+    session.harness.get_by_label("Show Compare").click();
+    session.harness.run_steps(4);
+    session.picture("compare");
 }
 
 #[test]

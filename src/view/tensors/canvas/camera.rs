@@ -14,7 +14,7 @@ const LARGE_CELL: f64 = 16.0;
 /// How wide a square cell is for its height: numbers are wide.
 const CELL_ASPECT: [f64; 2] = [1.6, 2.8];
 /// The largest cell, in points (the mean of both sides).
-const NEAREST: f64 = 900.0;
+const NEAREST: f64 = 420.0;
 
 /// A look onto the map.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -91,7 +91,7 @@ fn magnified(times: f64) -> String {
 
 fn line(ui: &mut Ui, words: &str, bar: impl FnOnce(&Ui, Rect, &Palette)) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), egui::Sense::hover());
-    let place = Rect::from_min_size(pos2(rect.left() + 24.0, rect.top() + 10.0), vec2(BAR, 8.0));
+    let place = Rect::from_min_size(pos2(rect.left() + 36.0, rect.top() + 10.0), vec2(BAR, 8.0));
     bar(ui, place, theme::palette(ui));
     let right = Rect::from_min_max(pos2(place.right() + 32.0, rect.top()), rect.max);
     widgets::cell(ui, right, Layout::right_to_left(Align::Center), |ui| {

@@ -122,7 +122,8 @@ fn numbers(ui: &Ui, painter: &Painter, view: Rect, camera: &MatrixCamera, browsi
             let Some(value) = value(browsing, [row, col]) else { continue };
             let min = camera.place(view, [col as f64, row as f64]);
             let max = camera.place(view, [col as f64 + 1.0, row as f64 + 1.0]);
-            let place = Rect::from_min_max(min, max);
+            // Of a cell that is larger than the screen, what is seen.
+            let place = Rect::from_min_max(min, max).intersect(view);
             let ink = palette.ink_on(paint.color(palette, value));
             let block = browsing.block.ready().filter(|block| holds(block, [row, col]));
             let with_bits = cell[0] >= WITH_BITS[0] && cell[1] >= WITH_BITS[1];
