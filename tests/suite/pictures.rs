@@ -177,7 +177,7 @@ fn tensors(session: &mut Session) {
     session.harness.run_steps(4);
     session.until("the tensor is counted and drawn", looked);
     session.picture("heat-map");
-    session.perform(Action::Browse(Wish::Block([40, 300])));
+    session.perform(Action::Browse(Wish::Block([96, 288])));
     session.until("the block is taken apart", |state| state.browsing.block.ready().is_some());
     session.nearer(9.0);
     session.until("the numbers are here", looked);

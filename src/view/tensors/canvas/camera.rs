@@ -109,6 +109,13 @@ impl MatrixCamera {
         Self { size, aspect: aspect.clamp(0.05, 20.0), center: size.map(|n| n / 2.0), zoom: 1.0 }
     }
 
+    /// Draws all of it `aspect` as wide as high, as long as all of it is seen.
+    pub fn fit(&mut self, aspect: f64) {
+        if (self.zoom - 1.0).abs() < f64::EPSILON {
+            self.aspect = aspect.clamp(0.05, 20.0);
+        }
+    }
+
     /// Points for the width and height of a value.
     #[must_use]
     pub fn cell(&self, view: Rect) -> [f64; 2] {

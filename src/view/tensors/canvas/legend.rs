@@ -93,7 +93,7 @@ fn line(ui: &mut Ui, words: &str, bar: impl FnOnce(&Ui, Rect, &Palette)) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), egui::Sense::hover());
     let place = Rect::from_min_size(pos2(rect.left() + 36.0, rect.top() + 10.0), vec2(BAR, 8.0));
     bar(ui, place, theme::palette(ui));
-    let right = Rect::from_min_max(pos2(place.right() + 32.0, rect.top()), rect.max);
+    let right = Rect::from_min_max(pos2(place.right() + 32.0, rect.top()), rect.max - vec2(12.0, 0.0));
     widgets::cell(ui, right, Layout::right_to_left(Align::Center), |ui| {
         widgets::small(ui, words);
     });

@@ -162,6 +162,9 @@ impl Canvas {
             let aspect = f64::from(view.width() / view.height());
             self.place = self.matrix(browsing, aspect).map(Place::Matrix);
         }
+        if let Some(Place::Matrix(camera)) = &mut self.place {
+            camera.fit(f64::from(view.width() / view.height()));
+        }
         if self.place.is_none() {
             self.whole();
         }
