@@ -173,7 +173,7 @@ impl<'a> Json<'a> {
         let second = unit(self.at + 6).filter(|second| (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(second));
         self.at += if second.is_some() { 12 } else { 6 };
         let units = [first, second.unwrap_or(0)];
-        let c = char::decode_utf16(units[..1 + usize::from(second.is_some())].iter().copied()).next();
+        let c = char::decode_utf16(units[..=usize::from(second.is_some())].iter().copied()).next();
         Ok(c.and_then(std::result::Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 

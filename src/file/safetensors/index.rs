@@ -9,12 +9,15 @@ use crate::file::source::Source;
 use crate::file::{limits, text};
 use crate::units::{Bytes, grouped};
 
+/// A tensor's name and the position of its file.
+pub(super) type Place = (String, usize);
+
 /// Which tensor is in which file.
 pub(super) struct Index {
     /// Names beside the index, in order.
     pub(super) files: Vec<String>,
     /// Tensors with the position of their file; none where the names of the files are all that is known.
-    pub(super) tensors: Vec<(String, usize)>,
+    pub(super) tensors: Vec<Place>,
     /// The bytes of all tensors, if they were counted.
     pub(super) total: Option<u64>,
     /// Its own length.
@@ -57,9 +60,9 @@ impl Index {
 }
 
 /// The names of the files, sorted, and the tensors.
-fn weight_map(path: &Path, json: &mut Json<'_>) -> Result<(Vec<String>, Vec<(String, usize)>)> {
+fn weight_map(path: &Path, json: &mut Json<'_>) -> Result<(Vec<String>, Vec<Place>)> {
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut tensors: Vec<(String, usize)> = Vec::new();
+    let mut tensors: Vec<Place> = Vec::new();
     let mut first = true;
     json.object()?;
     loop {

@@ -61,7 +61,7 @@ pub(crate) fn open(path: &Path, notices: &mut Notices) -> Result<Opened> {
     let index = path.with_file_name(format!("{}{INDEX_ENDING}", part.stem));
     if index.is_file() {
         let listed = Index::read(&index)?;
-        if listed.files.iter().any(|file| *file == name) {
+        if listed.files.contains(&name) {
             return set(&index, &listed, notices);
         }
         notices.warn(|| format!("{} doesn't name this file; it is shown alone", text::shown(&name_of(&index), 80)));

@@ -71,7 +71,9 @@ impl Values for Aligned<'_> {
         }
         Sorted { values: &self.values, rows: change.rows.as_deref(), cols: change.cols.as_deref() }.read(rows, cols, out)?;
         if change.offset != 0.0 {
-            out.iter_mut().for_each(|x| *x += change.offset);
+            for x in out {
+                *x += change.offset;
+            }
         }
         Ok(())
     }
@@ -135,7 +137,9 @@ impl Values for Difference<'_> {
         self.a.read(rows.clone(), cols.clone(), out)?;
         let mut other = vec![0.0; out.len()];
         self.b.read(rows, cols, &mut other)?;
-        out.iter_mut().zip(other).for_each(|(a, b)| *a -= b);
+        for (a, b) in out.iter_mut().zip(other) {
+            *a -= b;
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use super::matching::Pair;
 use crate::error::Result;
 use crate::inspect::Model;
 use crate::inspect::stats::Pieces;
-use crate::inspect::values::{CHUNK, Values};
+use crate::inspect::values::{CHUNK, Values as _};
 use crate::kernels::courtesy::Background;
 use crate::kernels::processor::Processor;
 use crate::kernels::statistics::{self, Products};

@@ -43,7 +43,7 @@ impl Pieces {
     /// A piece in parts that stay in a processor's cache.
     pub(in crate::inspect) fn parts(&self, piece: usize) -> impl Iterator<Item = [Range<usize>; 2]> + use<> {
         let [rows, cols] = self.window(piece);
-        let width = cols.len().min(CHUNK).max(1);
+        let width = cols.len().clamp(1, CHUNK);
         let height = (CHUNK / width).max(1);
         let steps = move |range: Range<usize>, step: usize| range.clone().step_by(step).map(move |at| at..(at + step).min(range.end));
         steps(rows, height).flat_map(move |rows| steps(cols.clone(), width).map(move |cols| [rows.clone(), cols]))

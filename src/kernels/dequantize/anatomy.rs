@@ -137,7 +137,7 @@ fn apart<T: Blocks>(dtype: DType, bytes: &[u8]) -> BlockParts {
     super::dequantize(dtype, bytes, &mut values);
     let groups = T::LEN / T::GROUP;
     let levels = &unpacked.levels[..T::LEN];
-    let coded = T::coded(bytes);
+    let scaling = T::coded(bytes);
     let mut fields = Vec::new();
     let mut at = 0;
     for &(name, len) in T::FIELDS {
@@ -145,26 +145,25 @@ fn apart<T: Blocks>(dtype: DType, bytes: &[u8]) -> BlockParts {
         at += len;
     }
     debug_assert_eq!(at, bytes_of::<T>());
-    let (codes, possible, entry_len) = match T::LEVELS {
+    let (codes, mut possible, entry_len): (_, Vec<i8>, _) = match T::LEVELS {
         Levels::From(first, last) => (levels.iter().map(|&l| i32::from(l) - i32::from(first)).collect(), (first..=last).collect(), 0),
         Levels::Signed => (levels.iter().map(|&l| l.into()).collect(), (i8::MIN..=i8::MAX).collect(), 0),
         Levels::Table(table) => (stored_nibbles::<T>(bytes), table.to_vec(), 0),
         Levels::Codebook(magnitudes, entry_len) => {
-            let both: Vec<i8> = magnitudes.iter().flat_map(|&m| [m, -m]).collect();
-            (levels.iter().map(|&l| l.into()).collect(), both, entry_len)
+            let both = magnitudes.iter().flat_map(|&m| [m, -m]);
+            (levels.iter().map(|&l| l.into()).collect(), both.collect(), entry_len)
         }
     };
-    let mut possible: Vec<i8> = possible;
     possible.sort_unstable();
     possible.dedup();
     BlockParts {
         dtype,
         fields,
-        super_scale: coded.scale,
-        super_min: coded.min,
+        super_scale: scaling.scale,
+        super_min: scaling.min,
         group_len: T::GROUP,
-        scale_codes: coded.scales,
-        min_codes: coded.mins,
+        scale_codes: scaling.scales,
+        min_codes: scaling.mins,
         scales: unpacked.scales[..groups].to_vec(),
         offsets: if T::OFFSETS { unpacked.offsets[..groups].to_vec() } else { Vec::new() },
         bits: T::BITS,

@@ -55,9 +55,9 @@ const fn fours<const N: usize>(start: usize, levels: [i8; 8]) -> Fours<N> {
 /// Eight signs of seven bits: the eighth makes the number of minuses even.
 #[inline(always)]
 pub(super) fn signs(seven: u32) -> u8 {
-    let [seven, ..] = (seven & 127).to_le_bytes();
     // The parity of a nibble's bits, for all sixteen.
     const PARITIES: u16 = 0x6996;
+    let [seven, ..] = (seven & 127).to_le_bytes();
     let folded = seven ^ seven >> 4;
     let [parity, _] = (PARITIES >> (folded & 15) & 1).to_le_bytes();
     seven | parity << 7
