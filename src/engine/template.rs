@@ -145,7 +145,7 @@ impl ChatTemplate {
             Value::from_iter([("role", Value::from(message.role.name())), ("content", Value::from(message.content.as_str()))])
         };
         let size = messages.iter().map(|message| message.content.len()).sum();
-        self.render_values(messages.iter().map(turn).collect(), size, options)
+        self.render_values(&messages.iter().map(turn).collect(), size, options)
     }
 
     /// As [`render`](Self::render), for messages as JSON text: with whatever fields a template may know, as calls of tools.
@@ -153,17 +153,17 @@ impl ChatTemplate {
     /// # Errors
     /// As `render`; and where `messages` or the tools are no JSON.
     pub fn render_json(&self, messages: &str, options: &RenderOptions) -> Result<String> {
-        self.render_values(json("messages", messages)?, messages.len(), options)
+        self.render_values(&json("messages", messages)?, messages.len(), options)
     }
 
-    fn render_values(&self, messages: Value, size: usize, options: &RenderOptions) -> Result<String> {
+    fn render_values(&self, messages: &Value, size: usize, options: &RenderOptions) -> Result<String> {
         let tools = options.tools.as_deref().map(|tools| json("tools", tools)).transpose()?;
         let size = size + options.tools.as_ref().map_or(0, String::len);
-        let first = self.render_once(&messages, size, tools.clone().unwrap_or_default(), options);
+        let first = self.render_once(messages, size, tools.clone().unwrap_or_default(), options);
         // some templates are for tools only, and count them before they look whether there are any
         if first.is_err()
             && tools.is_none()
-            && let Ok(prompt) = self.render_once(&messages, size, Value::from(Vec::<Value>::new()), options)
+            && let Ok(prompt) = self.render_once(messages, size, Value::from(Vec::<Value>::new()), options)
         {
             return Ok(prompt);
         }

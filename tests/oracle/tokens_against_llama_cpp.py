@@ -8,7 +8,8 @@
 Files may hold a vocabulary only: llama-cpp-python's source distribution has nineteen as vendor/llama.cpp/models/ggml-vocab-*.gguf
 (pip download --no-binary llama-cpp-python --no-deps llama-cpp-python==0.3.36). With --pre-tokenizers a byte-level vocabulary is
 trained on the text itself, without regard to words, so that every difference in cutting words shows; it is written once for each name
-of a pre-tokenizer in Ponder's table and read by both. With --characters every character of Unicode is in the text too.
+of a pre-tokenizer in Ponder's table and read by both. With --characters every character of Unicode is in the text; WordPiece then
+differs at the few combining marks that Unicode 16 has and llama.cpp's tables have not.
 
 Each text is tokenized with and without special tokens. Exits with 1 on any difference, and says where it begins.
 Nothing here is needed to build, run or test Ponder.

@@ -68,7 +68,7 @@ impl Config {
             let path = folder.join(name);
             let Some(bytes) = read(&path, LARGEST_CONFIG)? else { continue };
             let text = String::from_utf8(bytes).map_err(|error| Error::format(&path, "content", "UTF-8", error.to_string()))?;
-            if name.ends_with(".jinja") {
+            if name == "chat_template.jinja" {
                 config.chat_template = Some(text);
             } else if let Ok(value) = serde_json::from_str::<Value>(&text) {
                 config.chat_template = template(&value["chat_template"]).or(config.chat_template);

@@ -171,7 +171,7 @@ fn cut_digit_groups(word: &str, offset: usize, digits: &SysRegex, out: &mut Vec<
     for (start, end) in digits.find_iter(word) {
         let count = word[start..end].chars().count();
         for (index, (at, c)) in (1..).zip(word[start..end].char_indices()) {
-            if (count - index) % 3 == 0 {
+            if (count - index).is_multiple_of(3) {
                 let end = start + at + c.len_utf8();
                 out.push(done + offset..end + offset);
                 done = end;

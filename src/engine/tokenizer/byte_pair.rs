@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::index::TextIndex;
-use super::merge::{Merger, NO_TOKEN};
+use super::merge::{Merger, NO_TOKEN, Symbol};
 use super::{byte_tokens, pieces};
 use crate::engine::pretokenizer::PreTokenizer;
 use crate::engine::vocabulary::{TokenKind, Vocabulary, split_merge};
@@ -91,8 +91,8 @@ impl BytePair {
                 }
                 merger.clear();
                 self.split(vocabulary, text, piece.clone(), &mut merger);
-                let merged = |left: &super::merge::Symbol, right: &super::merge::Symbol| self.merges.get(&(left.id, right.id)).copied();
-                merger.run(&merged, go_on)?;
+                let joined = |left: &Symbol, right: &Symbol| self.merges.get(&(left.id, right.id)).copied();
+                merger.run(&joined, go_on)?;
                 for symbol in merger.symbols() {
                     if symbol.id != NO_TOKEN {
                         ids.push(symbol.id);

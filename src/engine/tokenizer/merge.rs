@@ -49,6 +49,9 @@ impl PartialOrd for Pair {
     }
 }
 
+/// Rank and token of two neighbours together, if they make one.
+pub type Join<'j> = dyn Fn(&Symbol, &Symbol) -> Option<(u32, u32)> + 'j;
+
 /// Reusable working memory of one text.
 #[derive(Debug, Default)]
 pub struct Merger {
@@ -74,13 +77,13 @@ impl Merger {
         self.symbols.push(Symbol { id, start, len, prev: index.wrapping_sub(1), next: NOBODY });
     }
 
-    /// Merges until no pair is left. `merged` gives rank and token for two neighbours, if they make one.
+    /// Merges until no pair is left. `join` says what two neighbours make.
     ///
     /// # Errors
     /// `Error::Cancelled` when `go_on` says no.
-    pub fn run(&mut self, merged: &dyn Fn(&Symbol, &Symbol) -> Option<(u32, u32)>, go_on: &dyn Fn() -> bool) -> Result<()> {
+    pub fn run(&mut self, join: &Join<'_>, go_on: &dyn Fn() -> bool) -> Result<()> {
         for left in 1..u32::try_from(self.symbols.len()).unwrap_or(NOBODY) {
-            self.consider(left - 1, left, merged);
+            self.consider(left - 1, left, join);
         }
         let mut taken = 0;
         while let Some(Reverse(pair)) = self.pairs.pop() {
@@ -99,10 +102,10 @@ impl Merger {
             self.symbols[pair.right as usize].len = 0;
             if right.next != NOBODY {
                 self.symbols[right.next as usize].prev = pair.left;
-                self.consider(pair.left, right.next, merged);
+                self.consider(pair.left, right.next, join);
             }
             if left.prev != NOBODY {
-                self.consider(left.prev, pair.left, merged);
+                self.consider(left.prev, pair.left, join);
             }
         }
         Ok(())
@@ -113,9 +116,9 @@ impl Merger {
         self.symbols.iter().filter(|symbol| symbol.len > 0)
     }
 
-    fn consider(&mut self, left: u32, right: u32, merged: &dyn Fn(&Symbol, &Symbol) -> Option<(u32, u32)>) {
+    fn consider(&mut self, left: u32, right: u32, join: &Join<'_>) {
         let (first, second) = (&self.symbols[left as usize], &self.symbols[right as usize]);
-        if let Some((rank, id)) = merged(first, second) {
+        if let Some((rank, id)) = join(first, second) {
             self.pairs.push(Reverse(Pair { rank, left, right, len: first.len + second.len, id }));
         }
     }

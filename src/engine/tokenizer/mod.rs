@@ -1,7 +1,7 @@
 //! Text to token ids and back, as llama.cpp does it: special tokens are found first, then one algorithm cuts what lies between.
 //!
 //! `byte_pair` for GPT-2's descendants, `sentence_piece` for Llama's and Gemma's, `unigram` for T5's, `word_piece` for
-//! BERT's; `pipeline` for a `tokenizer.json`. Left out: RWKV's and PLaMo's own tokenizers, and chat structure (`prompt`).
+//! BERT's; `pipeline` for a `tokenizer.json`. Left out: the tokenizers of RWKV and `PLaMo`, and chat structure (`prompt`).
 
 mod byte_pair;
 mod charsmap;
@@ -42,10 +42,10 @@ pub enum Special {
 /// How text between special tokens is cut.
 #[derive(Debug)]
 enum Algorithm {
-    BytePair(BytePair),
+    BytePair(Box<BytePair>),
     SentencePiece(SentencePiece),
     Unigram(Unigram),
-    WordPiece(WordPiece),
+    WordPiece(Box<WordPiece>),
     Pipeline(Box<Pipeline>),
 }
 
@@ -70,10 +70,10 @@ impl Tokenizer {
     /// `Error::Unsupported` naming the model when no algorithm here is its own.
     pub fn new(mut vocabulary: Vocabulary) -> Result<Self> {
         let algorithm = match vocabulary.model.as_str() {
-            "gpt2" | "gemma4" => Algorithm::BytePair(BytePair::new(&mut vocabulary)?),
+            "gpt2" | "gemma4" => Algorithm::BytePair(Box::new(BytePair::new(&mut vocabulary)?)),
             "llama" => Algorithm::SentencePiece(SentencePiece::new(&vocabulary)),
             "t5" => Algorithm::Unigram(Unigram::new(&mut vocabulary)?),
-            "bert" => Algorithm::WordPiece(WordPiece::new(&vocabulary)?),
+            "bert" => Algorithm::WordPiece(Box::new(WordPiece::new(&vocabulary)?)),
             other => {
                 let why = "no tokenizer here cuts text its way (byte-level BPE, SentencePiece and WordPiece do); \
                     the file can still be inspected, and llama.cpp may run it";

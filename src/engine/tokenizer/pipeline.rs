@@ -146,8 +146,7 @@ fn writing(decoder: &DecoderWrapper) -> Writing {
     match decoder {
         DecoderWrapper::ByteLevel(_) => Writing::ByteLevel,
         DecoderWrapper::WordPiece(_) => Writing::Continued,
-        DecoderWrapper::Metaspace(_) | DecoderWrapper::ByteFallback(_) => Writing::Escaped,
-        DecoderWrapper::Replace(_) => Writing::Escaped,
+        DecoderWrapper::Metaspace(_) | DecoderWrapper::ByteFallback(_) | DecoderWrapper::Replace(_) => Writing::Escaped,
         DecoderWrapper::Sequence(all) => {
             all.get_decoders().iter().map(writing).find(|&each| each != Writing::Plain).unwrap_or(Writing::Plain)
         }

@@ -60,12 +60,12 @@ impl SentencePiece {
         for c in text.chars() {
             merger.push(self.token(vocabulary, c.encode_utf8(&mut buffer)).unwrap_or(NO_TOKEN), c.len_utf8());
         }
-        let merged = |left: &Symbol, right: &Symbol| {
+        let joined = |left: &Symbol, right: &Symbol| {
             let (start, end) = (left.start as usize, (right.start + right.len) as usize);
             let id = if end - start > self.index.longest() { None } else { self.token(vocabulary, &text[start..end]) }?;
             Some((rank(vocabulary.score(id)), id))
         };
-        merger.run(&merged, go_on)?;
+        merger.run(&joined, go_on)?;
         for symbol in merger.symbols() {
             if symbol.id == NO_TOKEN {
                 let bytes = &text.as_bytes()[symbol.start as usize..(symbol.start + symbol.len) as usize];

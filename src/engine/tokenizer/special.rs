@@ -76,7 +76,7 @@ impl SpecialTokens {
         let mut tried = 0_usize;
         while let Some(Reverse((place, start, end))) = found.pop() {
             tried += 1;
-            if tried % (1 << 14) == 0 && !go_on() {
+            if tried.is_multiple_of(1 << 14) && !go_on() {
                 return Err(Error::Cancelled);
             }
             let Some((&from, &to)) = free.range(..=start).next_back().filter(|&(_, &to)| start < to) else { continue };

@@ -67,7 +67,7 @@ impl Unigram {
         let mut characters = 0_usize;
         while at < text.len() {
             characters += 1;
-            if characters % (1 << 14) == 0 && !go_on() {
+            if characters.is_multiple_of(1 << 14) && !go_on() {
                 return Err(Error::Cancelled);
             }
             let character = utf8_length(text[at]).min(text.len() - at);

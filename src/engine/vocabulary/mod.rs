@@ -108,6 +108,7 @@ pub const SPECIAL: [&str; 17] = [
 /// A checked vocabulary: every id in it is below `len`, every token text is non-empty.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Vocabulary {
     /// The kind of tokenizer: "gpt2" is byte-level BPE, "llama" `SentencePiece` BPE, "t5" unigram, "bert" `WordPiece`.
     pub model: String,
