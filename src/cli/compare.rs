@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::args::Compare as Args;
 use super::{go_on, note, prepare, show};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::replacement::Replacement;
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
@@ -41,9 +41,13 @@ pub fn run(args: &Args) -> Result<()> {
         let way = if budget.together { "reference and candidate together" } else { "one model at a time" };
         note(&format!("memory: {} of {} planned, {way}", budget.peak, budget.available));
     }
-    while let Some(step) = comparison.step(&mut |_| go_on())? {
-        if !args.target.json {
-            tell(&comparison, step);
+    loop {
+        match comparison.step(&mut |_| go_on()) {
+            Ok(Some(step)) if !args.target.json => tell(&comparison, step),
+            Ok(Some(_)) => {}
+            // What was measured before somebody stopped it is shown.
+            Ok(None) | Err(Error::Cancelled) => break,
+            Err(error) => return Err(error),
         }
     }
     if let Some(path) = &args.csv {
