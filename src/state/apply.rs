@@ -84,10 +84,9 @@ impl State {
         if self.restored.waits_for(job) {
             return Some(self.take_over(outcome));
         }
-        let outcome = match self.browsed(job, outcome) {
-            Ok(follows) => return follows,
-            Err(anothers) => anothers,
-        };
+        if self.browsing.waits_for(job) {
+            return self.browsed(job, outcome);
+        }
         if self.tokens.asked.waits_for(job) {
             return self.tokenized(outcome);
         }

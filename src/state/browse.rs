@@ -129,6 +129,22 @@ impl Browsing {
         self.tiling.is_some()
     }
 
+    /// Whether something waits for this job.
+    pub(super) fn waits_for(&self, job: JobId) -> bool {
+        let jobs = [
+            self.look.job(),
+            self.block.job(),
+            self.neighbours.job(),
+            self.survey.job(),
+            self.comparing.job(),
+            self.writing.job(),
+            self.tiling,
+            self.picking,
+            self.picking_other,
+        ];
+        jobs.contains(&Some(job))
+    }
+
     /// Lets go of what was seen of another matrix.
     fn turn_to(&mut self, subject: Option<Subject>) {
         let other_tensor =
@@ -182,40 +198,18 @@ impl State {
                 if matches!(&self.browsing.subject, Some(Subject { what: What::Values { tensor: now, slice: 0 }, .. }) if *now == tensor) {
                     return None;
                 }
-                self.look(own(What::Values { tensor, slice: 0 }))
+                Some(self.look(own(What::Values { tensor, slice: 0 })))
             }
             Wish::Slice(slice) => {
                 let tensor = self.browsing.tensor()?;
-                self.look(own(What::Values { tensor, slice }))
+                Some(self.look(own(What::Values { tensor, slice })))
             }
             Wish::Scales(scales) => {
                 let tensor = self.browsing.tensor()?;
-                self.look(own(if scales { What::Scales { tensor } } else { What::Values { tensor, slice: 0 } }))
+                Some(self.look(own(if scales { What::Scales { tensor } } else { What::Values { tensor, slice: 0 } })))
             }
-            Wish::Sort { rows, cols } => {
-                let subject = self.browsing.subject.clone()?;
-                let (stats, _) = self.browsing.stats.clone()?;
-                let rows = rows.then(|| by_norm(&stats.row_norms));
-                let cols = cols.then(|| by_norm(&stats.col_norms));
-                // What was counted does not depend on the order.
-                let before = (subject.rows.is_some(), subject.cols.is_some());
-                let order = self.look(Subject { rows: rows.clone(), cols: cols.clone(), ..subject });
-                if before == (false, false) {
-                    self.browsing.stats = Some((stats, 1.0));
-                }
-                order
-            }
-            Wish::Tiles(keys) => {
-                let subject = self.browsing.subject.clone()?;
-                let keys: Vec<TileKey> = keys.into_iter().filter(|key| !self.browsing.tiles.contains_key(key)).collect();
-                if keys.is_empty() || keys == self.browsing.wanted {
-                    return None;
-                }
-                let job = self.next_job();
-                self.browsing.tiling = Some(job);
-                self.browsing.wanted.clone_from(&keys);
-                Some(browse(job, Browse::Tiles { subject, keys }))
-            }
+            Wish::Sort { rows, cols } => self.sort(rows, cols),
+            Wish::Tiles(keys) => self.tiles(keys),
             Wish::Block(at) => {
                 let subject = self.browsing.subject.clone()?;
                 let job = self.next_job();
@@ -258,7 +252,7 @@ impl State {
                 let comparison = self.browsing.comparison.as_ref()?;
                 let pair = comparison.pairs.get(at)?.clone();
                 let other = Arc::clone(&comparison.other);
-                self.look(own(What::Difference { other, pair }))
+                Some(self.look(own(What::Difference { other, pair })))
             }
             Wish::ExportTensor(tensor) => {
                 let name = model.file.tensors.get(tensor)?.name.replace(['/', '\\'], "_");
@@ -275,7 +269,35 @@ impl State {
         }
     }
 
-    fn look(&mut self, subject: Subject) -> Option<Order> {
+    /// Draws the rows, the columns or both in the order of their norms.
+    fn sort(&mut self, rows: bool, cols: bool) -> Option<Order> {
+        let subject = self.browsing.subject.clone()?;
+        let (stats, _) = self.browsing.stats.clone()?;
+        let rows = rows.then(|| by_norm(&stats.row_norms));
+        let cols = cols.then(|| by_norm(&stats.col_norms));
+        // What was counted does not depend on the order.
+        let before = (subject.rows.is_some(), subject.cols.is_some());
+        let order = self.look(Subject { rows: rows.clone(), cols: cols.clone(), ..subject });
+        if before == (false, false) {
+            self.browsing.stats = Some((stats, 1.0));
+        }
+        Some(order)
+    }
+
+    /// Asks for tiles that are not here yet.
+    fn tiles(&mut self, keys: Vec<TileKey>) -> Option<Order> {
+        let subject = self.browsing.subject.clone()?;
+        let keys: Vec<TileKey> = keys.into_iter().filter(|key| !self.browsing.tiles.contains_key(key)).collect();
+        if keys.is_empty() || keys == self.browsing.wanted {
+            return None;
+        }
+        let job = self.next_job();
+        self.browsing.tiling = Some(job);
+        self.browsing.wanted.clone_from(&keys);
+        Some(browse(job, Browse::Tiles { subject, keys }))
+    }
+
+    fn look(&mut self, subject: Subject) -> Order {
         self.browsing.turn_to(Some(subject.clone()));
         let known = match subject.what {
             What::Values { tensor, slice: 0 } => self.browsing.counted.get(&tensor).and_then(|stats| stats.as_ref().ok()),
@@ -287,7 +309,7 @@ impl State {
         self.browsing.stats = complete.map(|stats| (stats, 1.0));
         let job = self.next_job();
         self.browsing.look = Slot::Busy { job, progress: () };
-        Some(browse(job, Browse::Look { subject, statistics }))
+        browse(job, Browse::Look { subject, statistics })
     }
 
     fn ask_place(&mut self, what: Export, name: String) -> Option<Order> {
@@ -333,8 +355,8 @@ impl State {
         }
     }
 
-    /// Folds in how a job of browsing ended; `Err` gives the outcome back where it is another's.
-    pub(super) fn browsed(&mut self, job: JobId, outcome: Result<Outcome, Error>) -> Result<Option<Action>, Result<Outcome, Error>> {
+    /// Folds in how a job of browsing ended.
+    pub(super) fn browsed(&mut self, job: JobId, outcome: Result<Outcome, Error>) -> Option<Action> {
         let browsing = &mut self.browsing;
         if browsing.look.waits_for(job) {
             browsing.look = ended(outcome);
@@ -377,28 +399,26 @@ impl State {
             }
         } else if browsing.picking == Some(job) {
             browsing.picking = None;
-            return Ok(match outcome {
+            return match outcome {
                 Ok(Outcome::PickedPlace(Some(path))) => Some(Action::Browse(Wish::WriteTo(path))),
                 Err(error) => {
                     self.notices.push(Tone::Error, error.to_string(), None, self.now);
                     None
                 }
                 Ok(_) => None,
-            });
+            };
         } else if browsing.picking_other == Some(job) {
             browsing.picking_other = None;
-            return Ok(match outcome {
+            return match outcome {
                 Ok(Outcome::Picked(Some(path))) => Some(Action::Browse(Wish::Compare(path))),
                 Err(error) => {
                     self.notices.push(Tone::Error, error.to_string(), None, self.now);
                     None
                 }
                 Ok(_) => None,
-            });
-        } else {
-            return Err(outcome);
+            };
         }
-        Ok(None)
+        None
     }
 }
 

@@ -183,7 +183,7 @@ fn single(mut group: Group) -> Group {
 
 /// The largest first.
 fn sorted(mut groups: Vec<Group>) -> Vec<Group> {
-    groups.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.bytes));
     groups
 }
 

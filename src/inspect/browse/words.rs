@@ -1,6 +1,7 @@
 //! What a tensor does, as a sentence for people: told from its name, its shape and the model's spec.
 //!
 //! Where there is no spec, numbers of heads aren't known and are left out. A layer is called by the number in its name.
+#![expect(clippy::similar_names, reason = "what is counted and the word for it")]
 
 use crate::file::TensorInfo;
 use crate::inspect::roles::{self, Role};

@@ -49,20 +49,18 @@ pub enum Did {
 }
 
 impl TensorList {
-    /// What is selected, in the file's order.
-    pub fn selected(&self) -> &BTreeSet<usize> {
-        &self.selected
-    }
-
-    /// The tensors that are listed, in the order of the list.
-    #[must_use]
-    pub fn listed(&self, model: &Arc<Model>) -> Vec<usize> {
+    /// What a copy takes: what is selected, where that is several; else all that is listed, in the order of the list.
+    fn taken(&self, model: &Arc<Model>) -> Vec<usize> {
+        if self.selected.len() > 1 {
+            return self.selected.iter().copied().collect();
+        }
         let passes = |tensor: usize| self.passes(model, tensor);
         let flat = Arrangement { flat: true, ..self.arrangement };
         self.tree.rows(model, flat, &|_| true, &passes).iter().filter_map(|row| self.tree.node(row.node).tensor).collect()
     }
 
     /// Draws filter, head and rows. `chosen` is the tensor that the page shows.
+    #[expect(clippy::cast_precision_loss, reason = "rows of a list")]
     pub fn ui(&mut self, ui: &mut Ui, model: &Arc<Model>, chosen: Option<usize>) -> Option<Did> {
         if !self.model.as_ref().is_some_and(|known| Arc::ptr_eq(known, model)) {
             self.take(model);
@@ -132,10 +130,10 @@ impl TensorList {
                 self.arrangement.flat = !flat;
                 self.stale = true;
             }
-            if widgets::icon_button(ui, icons::COPY, "Copy the listed tensors as CSV").clicked()
+            if widgets::icon_button(ui, icons::COPY, "Copy these tensors as CSV").clicked()
                 && let Some(model) = &self.model
             {
-                ui.ctx().copy_text(columns::csv(model, &self.listed(model)));
+                ui.ctx().copy_text(columns::csv(model, &self.taken(model)));
             }
         });
         if let Some(mistake) = &self.mistake {
@@ -148,7 +146,7 @@ impl TensorList {
         for (column, place) in columns::places(columns, rect) {
             let on = self.arrangement.by == column.by;
             let name = format!("Sort by {}", column.name.to_lowercase());
-            let response = ui.interact(place, ui.id().with(("sort", column.name)), Sense::click());
+            let response = ui.interact(place, ui.scope_id().with(("sort", column.name)), Sense::click());
             response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, true, on, &name));
             let palette = theme::palette(ui);
             let color = if on || response.hovered() { palette.ink } else { palette.secondary };
@@ -194,6 +192,7 @@ impl TensorList {
         row
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a few levels")]
     fn row(&self, ui: &mut Ui, model: &Model, columns: &[Shown], at: usize, chosen: Option<usize>) -> bool {
         let row = &self.rows[at];
         let node = self.tree.node(row.node);
@@ -234,7 +233,7 @@ impl TensorList {
             }
             let label = if self.arrangement.flat { &node.path } else { &node.label };
             let ink = if chosen.is_some() && node.tensor == chosen { palette.accent } else { palette.ink };
-            self.name(
+            Self::name(
                 ui,
                 Rect::from_min_max(pos2(left, place.top()), place.max),
                 &text::shown(label, 200),
@@ -253,7 +252,7 @@ impl TensorList {
     }
 
     /// A name cut at its end, and behind it how many tensors a module has.
-    fn name(&self, ui: &Ui, place: Rect, name: &str, tensors: Option<usize>, ink: egui::Color32) {
+    fn name(ui: &Ui, place: Rect, name: &str, tensors: Option<usize>, ink: egui::Color32) {
         let font = egui::TextStyle::Body.resolve(ui.style());
         let mut job = egui::text::LayoutJob::simple_singleline(name.to_owned(), font, ink);
         if let Some(tensors) = tensors {

@@ -40,7 +40,7 @@ pub fn map(ui: &mut Ui, tint: Tint, largest: f64, words: &str) {
 }
 
 /// The legend of a matrix.
-#[expect(clippy::cast_possible_truncation, reason = "words for a person")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "words for a person")]
 pub fn matrix(ui: &mut Ui, camera: &MatrixCamera, view: Rect, browsing: &Browsing, paint: Option<Paint>, reduce: Reduce, model: &Model) {
     let [cols, rows] = camera.seen(view);
     let seen = (cols[1] - cols[0]) as u64 * (rows[1] - rows[0]) as u64;

@@ -26,8 +26,6 @@ use camera::{MapCamera, MatrixCamera};
 use map::{Map, Tint};
 use paint::{Clip, Paint, Textures};
 
-pub use matrix::written;
-
 /// How much of the screen a tensor's area covers when its matrix takes over.
 const HANDOVER: f32 = 0.96;
 /// How much of it when its picture is asked for.
@@ -118,13 +116,13 @@ impl Canvas {
                 });
                 let largest = map.largest();
                 self.hover_map(ui, view, &camera, &response, model);
-                legend::map(ui, self.tint, largest, &self.words_of_map(model, &camera));
+                legend::map(ui, self.tint, largest, &Self::words_of_map(model, &camera));
                 format!("Map of the file, {} tensors", model.file.tensors.len())
             }
             Some(Place::Matrix(camera)) => {
                 if let Some(paint) = paint {
                     let mut wish = matrix::draw(ui, view, &camera, browsing, &mut self.textures, paint);
-                    self.hover_matrix(view, &camera, &response, browsing, &mut wish);
+                    Self::hover_matrix(view, &camera, &response, browsing, &mut wish);
                     if let Some(wish) = wish {
                         actions.push(Action::Browse(wish));
                     }
@@ -245,7 +243,7 @@ impl Canvas {
             }
             None => {}
         }
-        if factor != 1.0 || drag != Vec2::ZERO {
+        if (factor - 1.0).abs() > f64::EPSILON || drag != Vec2::ZERO {
             ui.ctx().request_repaint();
         }
         if response.clicked() {
@@ -346,7 +344,7 @@ impl Canvas {
     }
 
     /// Row, column and value under the pointer; the tile that has it is asked for with the others.
-    fn hover_matrix(&self, view: Rect, camera: &MatrixCamera, response: &Response, browsing: &Browsing, wish: &mut Option<Wish>) {
+    fn hover_matrix(view: Rect, camera: &MatrixCamera, response: &Response, browsing: &Browsing, wish: &mut Option<Wish>) {
         let Some([row, col]) = response.hover_pos().filter(|at| view.contains(*at)).and_then(|at| camera.value_at(view, at)) else {
             return;
         };
@@ -366,7 +364,7 @@ impl Canvas {
         });
     }
 
-    fn words_of_map(&self, model: &Model, camera: &MapCamera) -> String {
+    fn words_of_map(model: &Model, camera: &MapCamera) -> String {
         let magnification = camera.zoom * camera.zoom;
         let many = grouped(model.file.tensors.len() as u64);
         format!("{many} tensors · × {}", significant(magnification))
@@ -396,10 +394,8 @@ fn count_button(ui: &mut Ui, browsing: &Browsing, actions: &mut Actions) {
                 actions.push(Action::Browse(Wish::StopSurvey));
             }
         }
-        None if browsing.survey.ready().is_none() => {
-            if widgets::button(ui, None, "Count all values").clicked() {
-                actions.push(Action::Browse(Wish::Survey));
-            }
+        None if browsing.survey.ready().is_none() && widgets::button(ui, None, "Count all values").clicked() => {
+            actions.push(Action::Browse(Wish::Survey));
         }
         None => {}
     }

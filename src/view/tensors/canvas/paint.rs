@@ -62,14 +62,14 @@ pub struct Paint {
 impl Paint {
     /// The colour of a value.
     #[must_use]
-    pub fn color(&self, palette: &Palette, value: f32) -> Color32 {
+    pub fn color(self, palette: &Palette, value: f32) -> Color32 {
         match self.reduce {
             Reduce::AbsMax => palette.magnitude(value.abs() / self.end),
             Reduce::Mean | Reduce::SignedExtreme => palette.signed_value(value / self.end),
         }
     }
 
-    fn image(&self, palette: &Palette, size: [usize; 2], texels: &[f32]) -> ColorImage {
+    fn image(self, palette: &Palette, size: [usize; 2], texels: &[f32]) -> ColorImage {
         ColorImage::new(size, texels.iter().map(|&value| self.color(palette, value)).collect())
     }
 }

@@ -1,4 +1,5 @@
 //! The block that holds a value: its bytes by field, the bits of the value, its scales, its code, and all codes of its group.
+#![expect(clippy::cast_precision_loss, reason = "places of a few cells on the screen")]
 
 use egui::{Color32, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 

@@ -51,8 +51,8 @@ pub fn formula(parts: &BlockParts, index: usize) -> Vec<Line> {
 
 /// The code as it is stored, in binary too.
 fn code_line(parts: &BlockParts, index: usize, code: i32) -> Line {
-    if parts.entry_len > 0 {
-        let entry = parts.entries.get(index / parts.entry_len);
+    if let Some(at) = index.checked_div(parts.entry_len) {
+        let entry = parts.entries.get(at);
         let text = entry.map_or_else(|| "an entry of the codebook".to_owned(), |entry| format!("entry {entry} of the codebook"));
         let place = index % parts.entry_len;
         return Line { word: "Code", text, result: Some(format!("its weight {place} is {}", code.to_string().replace('-', "−"))) };
@@ -95,6 +95,7 @@ fn level(parts: &BlockParts, index: usize, scale: f32, offset: f32, value: f32) 
 }
 
 /// `11`, `(11 − 8)` where codes are counted from the lowest level, or the level that a table gives for the code.
+#[expect(clippy::float_cmp, reason = "levels are whole numbers")]
 fn shifted(levels: &[f32], code: i32, level: f32) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a code of at most 8 bits")]
     let is_same = level == code as f32;

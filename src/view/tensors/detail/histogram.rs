@@ -1,6 +1,7 @@
 //! How often which value occurs, with the values that a block could hold drawn over it.
 //!
 //! Bins are put together so that each point of width has its exact share of them; none is left out.
+#![expect(clippy::similar_names, reason = "state is what is drawn, stats what was counted")]
 
 use egui::{Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
@@ -181,6 +182,7 @@ fn used(lines: &[(f64, bool)]) -> String {
     format!("{used} of {} codes used", lines.len())
 }
 
+#[expect(clippy::float_cmp, reason = "the range is the whole one or a part of it")]
 fn legend(ui: &mut Ui, stats: &Stats, histogram: &Histogram, range: [f64; 2], block: Option<&Block>, lines: &[(f64, bool)]) {
     ui.horizontal(|ui| {
         widgets::small(ui, real(range[0]));

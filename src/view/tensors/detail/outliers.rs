@@ -1,4 +1,5 @@
 //! Rows and columns whose norms stand out, and the way to them.
+#![expect(clippy::similar_names, reason = "state is what is drawn, stats what was counted")]
 
 use std::sync::Arc;
 

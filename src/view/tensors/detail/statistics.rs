@@ -1,4 +1,5 @@
 //! Statistics over all values as facts, each put on the clipboard by a click.
+#![expect(clippy::similar_names, reason = "state is what is drawn, stats what was counted")]
 
 use egui::Ui;
 

@@ -1,6 +1,7 @@
 //! The whole model as a grid, layers by roles, coloured by a statistic: where a layer is unlike its neighbours is seen at once.
 //!
 //! A cell with several tensors is divided among them. Only rows on the screen are drawn.
+#![expect(clippy::cast_precision_loss, reason = "places of cells on the screen")]
 
 pub mod scale;
 
