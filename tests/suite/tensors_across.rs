@@ -49,7 +49,7 @@ impl View for Beside {
 const SIZE: [f32; 2] = [800.0, 600.0];
 
 fn llama(name: &str, matrices: u32, seed: u64) -> (tempfile::TempDir, Arc<Model>) {
-    written(name, &TinyLlama { matrices, seed, ..TinyLlama::default() }.gguf())
+    written(name, &TinyLlama { seed, matrices, ..TinyLlama::default() }.gguf())
 }
 
 fn sees<V>(harness: &Harness<'static, Scene<V>>, words: &str) -> bool {

@@ -1,4 +1,5 @@
 //! The side panel of the page of tensors by what a person sees and presses.
+#![expect(clippy::float_cmp, reason = "what is exact is compared exactly")]
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! How a text is cut, by what a person sees and presses; and that its tokens follow what is typed.
 
 use egui::Theme;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use ponder::engine::cut::{Token, cut};
 use ponder::engine::tokenizer::Special;
 use ponder::error::Error;
@@ -101,9 +101,8 @@ fn tokens_that_cannot_be_had_say_why() {
 #[test]
 fn the_exact_prompt_can_be_read_token_by_token() {
     let mut scene = Chat::loaded();
-    let mut prompt = ponder::engine::prompt::Prompt::default();
-    prompt.cut = (0..3000).map(|id| Token { id, text: if id % 50 == 0 { "\n".into() } else { " w".into() }, special: id == 0 }).collect();
-    prompt.tokens = (0..3000).collect();
+    let cut = (0..3000).map(|id| Token { id, text: if id % 50 == 0 { "\n".into() } else { " w".into() }, special: id == 0 }).collect();
+    let prompt = ponder::engine::prompt::Prompt { cut, tokens: (0..3000).collect(), ..Default::default() };
     scene.state.prompt = Slot::Ready(prompt);
     let mut harness = shown(scene);
     harness.get_by_label("Tokens").click();
