@@ -3,9 +3,8 @@
 //! Weights are packed while they are read, sixteen rows together, one copy ([`weight`], [`dot`]); a matrix product rounds the activations
 //! to 8 bits once ([`matmul`]), [`attention`] reads keys and values as the cache has them, all of it on our [`pool`]. A kernel is written
 //! once over the lanes of [`dot::simd`] and compiled for each instruction set. [`precision`] is the one table of what each type becomes
-//! on its way from the disk to the sum; a [`level`] says what tensors become that are quantized anew while loading, and
-//! [`quantizers`] round them; [`bandwidth`] is
-//! what the machine allows.
+//! on its way from the disk to the sum; a [`level`] says what tensors become that are quantized anew while loading, and [`quantizers`] round them;
+//! [`bandwidth`] is what the machine allows.
 
 pub mod attention;
 pub mod bandwidth;
