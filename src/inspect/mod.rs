@@ -187,16 +187,14 @@ impl Model {
         self.used_tensors().map(read).sum()
     }
 
-    /// What the tokenizer takes in memory, estimated from the lengths of its lists: its tables hold every token twice and every merge
-    /// once. Fitted to what the allocator counted for beginnings of the starter model's vocabulary (49,152 tokens and 48,900 merges:
-    /// 7,918,000 bytes; without merges 6,804,000): 138 bytes a token and 23 a merge. Tables double, so just after a doubling (10,000
-    /// tokens) it is a fifth more. What cuts the text into words is there however short the lists are: 130,000 bytes, counted with 259
-    /// tokens.
+    /// What the tokenizer takes in memory, estimated from the lengths of its lists: every token once with its place in an index, and every
+    /// merge once. Fitted to what the allocator counted for the starter model's vocabulary (49,152 tokens and 48,900 merges: 3,385,125
+    /// bytes). Tables double, so a small vocabulary may be off by half.
     #[must_use]
     pub fn tokenizer_estimate(&self) -> Bytes {
-        const PER_TOKEN: u64 = 140;
+        const PER_TOKEN: u64 = 44;
         const PER_MERGE: u64 = 24;
-        const ALWAYS: u64 = 128 << 10;
+        const ALWAYS: u64 = 48 << 10;
         let len = |key: &str| self.file.metadata.get(key).and_then(crate::file::Value::as_array).map_or(0, |array| array.len);
         let tokens = len("tokenizer.ggml.tokens").saturating_mul(PER_TOKEN);
         let lists = tokens.saturating_add(len("tokenizer.ggml.merges").saturating_mul(PER_MERGE));
