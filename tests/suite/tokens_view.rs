@@ -1,8 +1,9 @@
 //! How a text is cut, by what a person sees and presses; and that its tokens follow what is typed.
 
 use egui::Theme;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use ponder::engine::cut::{Token, cut};
+use ponder::engine::prompt::Prompt;
 use ponder::engine::tokenizer::Special;
 use ponder::error::Error;
 use ponder::message::{Command, Event, Outcome};
@@ -101,9 +102,8 @@ fn tokens_that_cannot_be_had_say_why() {
 #[test]
 fn the_exact_prompt_can_be_read_token_by_token() {
     let mut scene = Chat::loaded();
-    let mut prompt = ponder::engine::prompt::Prompt::default();
-    prompt.cut = (0..3000).map(|id| Token { id, text: if id % 50 == 0 { "\n".into() } else { " w".into() }, special: id == 0 }).collect();
-    prompt.tokens = (0..3000).collect();
+    let token = |id: u32| Token { id, text: if id.is_multiple_of(50) { "\n".into() } else { " w".into() }, special: id == 0 };
+    let prompt = Prompt { cut: (0..3000).map(token).collect(), tokens: (0..3000).collect(), ..Prompt::default() };
     scene.state.prompt = Slot::Ready(prompt);
     let mut harness = shown(scene);
     harness.get_by_label("Tokens").click();
