@@ -14,22 +14,25 @@
 //! * [`state::State::perform`] turns a wish into at most one [`message::Order`]; [`state::State::apply`] folds an [`message::Event`] in
 //!   and returns at most one action that follows (fetched → open → load). Without threads the whole app is a pure fold; what happens by
 //!   itself at the start is in it too (welcome → load → first question), and gives way to whatever the person begins.
-//! * A **lane** of the [`worker`] turns an order into events. The engine lane owns the model; the inspect lane owns none, so browsing
-//!   neither waits for an answer nor stops one; the scan lane looks for models; the store lane writes chats and settings; the net lane
+//! * A **lane** of the [`worker`] turns an order into events. The engine lane owns the model; the inspect lane owns none, so opening a
+//!   file neither waits for an answer nor stops one; the lanes of browsing (look, tiles, survey) read tensors and yield to an answer; the
+//!   scan lane looks for models; the store lane writes chats and settings; the net lane
 //!   downloads; the dialog lane waits for the desktop. `Stop` names a job and overtakes the queue.
 //! * The **headless commands** ([`cli`]) call the same functions as the lanes. There is no second implementation of anything.
 //!
 //! # The rooms, in reading order
 //!
 //! * [`units`], [`error`]: quantities and the only number formatting; failures by stage.
-//! * [`file`]: what is written in a model file, on disk or in the program. Positional reads, no maths.
+//! * [`file`]: what is written in a model file (GGUF, safetensors), on disk or in the program. Positional reads, no maths.
 //! * [`memory`]: the four truths. Planned ([`memory::plan`]), charged ([`memory::ledger`]), counted ([`memory::alloc`]), resident
 //!   ([`memory::probe`]).
-//! * [`kernels`]: arithmetic on packed weights, the compute pool, and the one table of dtypes ([`kernels::precision`]).
-//! * [`inspect`]: what a file means: roles, parts, mix, and the spec a decoder runs by.
+//! * [`kernels`]: arithmetic on packed weights, the compute pool, the one table of dtypes ([`kernels::precision`]); from bytes to values
+//!   ([`kernels::dequantize`]) and back ([`kernels::quantizers`]); who gives way to whom ([`kernels::courtesy`]).
+//! * [`inspect`]: what a file means: roles, parts, mix, and the spec a decoder runs by; and its values as matrices ([`inspect::values`]):
+//!   statistics, pictures, differences, neighbours.
 //! * [`engine`]: one decoder over [`engine::compute::Compute`], in two arithmetics: [`engine::fast`] and [`engine::reference`].
 //! * [`pocket`]: the model that is part of the program. Everything above opens it by a word in place of a path ([`library::open()`]).
-//! * [`lab`]: what a level of quantization costs, measured.
+//! * [`lab`]: what a level of quantization costs, measured: mixes, distortion, divergence, right answers, advice.
 //! * [`library`]: folders, from a path to a model, the starter model, fetching, models on this disk.
 //! * [`store`]: chats, the streaming answer's journal, settings; whatever is damaged is set aside and told.
 //! * [`message`]: the contract between the threads.

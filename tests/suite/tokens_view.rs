@@ -3,7 +3,6 @@
 use egui::Theme;
 use egui_kittest::kittest::Queryable as _;
 use ponder::engine::cut::{Token, cut};
-use ponder::engine::prompt::Prompt;
 use ponder::engine::tokenizer::Special;
 use ponder::error::Error;
 use ponder::message::{Command, Event, Outcome};
