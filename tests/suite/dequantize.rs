@@ -1,4 +1,5 @@
 //! Values of every type, against those of the Python package `gguf`, and blocks taken apart.
+#![expect(clippy::float_cmp, reason = "values that are exact")]
 
 use ponder::file::DType;
 use ponder::kernels::dequantize::{self, anatomy};
@@ -98,7 +99,7 @@ fn code_to_factor(dtype: DType, code: i32) -> f32 {
     match dtype {
         DType::IQ1S | DType::IQ1M => (2.0 * code + 1.0) / 8.0,
         DType::IQ2XXS | DType::IQ2XS | DType::IQ2S => (0.5 + code) / 4.0,
-        DType::IQ3XXS => (0.5 + code) / 2.0,
+        DType::IQ3XXS => f32::midpoint(0.5, code),
         DType::IQ3S => 1.0 + 2.0 * code,
         _ => code,
     }

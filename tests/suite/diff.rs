@@ -1,11 +1,12 @@
 //! Two files held against each other: matched by name and meaning, brought into one layout, measured.
+#![expect(clippy::float_cmp, reason = "values that are exact")]
 
 use std::path::Path;
 
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
 use ponder::inspect::diff::{self, Difference, Distance, State};
-use ponder::inspect::values::Values;
+use ponder::inspect::values::Values as _;
 
 use crate::stats::with_background;
 use crate::support::gguf_writer::{GgufBuilder, ggml};

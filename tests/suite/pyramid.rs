@@ -1,4 +1,5 @@
 //! Pictures of matrices: what a texel shows, how a picture sharpens, and tiles that are exact.
+#![expect(clippy::float_cmp, reason = "values that are exact")]
 
 use std::ops::Range;
 use std::sync::Mutex;
