@@ -173,12 +173,12 @@ fn survey(model: &Model, tensors: &[usize], background: &Background<'_>, tell: &
     let mut done = 0;
     for &tensor in tensors {
         let info = &model.file.tensors[tensor];
-        let stats = TensorValues::new(&model.file, info).and_then(|values| stats::of(&values, Depth::Moments, background, &mut |_, _| ()));
+        let stats = TensorValues::new(&model.file, info).and_then(|values| stats::of(&values, Depth::Full, background, &mut |_, _| ()));
         if matches!(stats, Err(Error::Cancelled)) {
             return Err(Error::Cancelled);
         }
         done += info.bytes.0;
-        tell(Seen::Counted { tensor, stats: stats.map(Arc::new), share: share(done, all) });
+        tell(Seen::Counted { tensor, stats: stats.map(|stats| Arc::new(stats.in_short())), share: share(done, all) });
     }
     Ok(Found::All)
 }

@@ -68,6 +68,7 @@ mod store_damage;
 mod store_kill;
 mod template;
 mod tensors_across;
+mod tensors_page;
 mod tensors_view;
 mod theme;
 mod tidy;

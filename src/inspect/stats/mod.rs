@@ -36,6 +36,8 @@ pub struct Stats {
     pub row_norms: Vec<f32>,
     /// `√Σx²` of each column.
     pub col_norms: Vec<f32>,
+    /// What the histogram said of values far out, where it was let go.
+    far: Option<f64>,
 }
 
 /// How many values fall between which borders.
@@ -146,6 +148,9 @@ impl Stats {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub fn outlier_share(&self) -> Option<f64> {
         const FAR: f64 = 6.0;
+        if self.far.is_some() {
+            return self.far;
+        }
         let (histogram, mean, std) = (self.histogram.as_ref()?, self.mean()?, self.std()?);
         let outside = |bin: usize| {
             let [low, high] = [bin, bin + 1].map(|n| f64::from(histogram.bins.edge(n)));
@@ -153,6 +158,12 @@ impl Stats {
         };
         let far: u64 = histogram.counts.iter().enumerate().filter(|(bin, _)| outside(*bin)).map(|(_, &count)| count).sum();
         Some(far as f64 / self.moments.count as f64)
+    }
+
+    /// The same without histogram and norms, for those of many tensors.
+    #[must_use]
+    pub fn in_short(self) -> Self {
+        Self { far: self.outlier_share(), histogram: None, row_norms: Vec::new(), col_norms: Vec::new(), ..self }
     }
 
     /// The rows whose norms stand out, the strangest first.
