@@ -32,6 +32,7 @@ mod support;
 
 use support::gguf_writer::{GgufBuilder, Kv, ggml};
 use support::loaded::{EXACT, FAST, MACHINE, load, load_bytes, pool};
+use support::safetensors_writer::raw;
 use support::tiny_llama::TinyLlama;
 
 #[global_allocator]
@@ -424,6 +425,17 @@ fn crowded_headers_allocate_in_proportion() {
     opening_is_bounded("one long string", &GgufBuilder::new().kv("general.name", "\u{1b}".repeat(1 << 20)).bytes());
     opening_is_bounded("an architecture of a megabyte", &GgufBuilder::new().kv("general.architecture", "x".repeat(1 << 20)).bytes());
     opening_is_bounded("an honest file", &TinyLlama::default().gguf().bytes());
+}
+
+#[test]
+fn crowded_safetensors_headers_allocate_in_proportion() {
+    let _alone = alone();
+    let check = |entry: &str, n| opening_is_bounded(entry, &raw(&format!("{{{}}}", vec![entry; n].join(",")), &[0; 64]));
+    check(r#""":{"dtype":"F32","shape":[],"data_offsets":[0,4]}"#, 50_000);
+    check(r#""":{"dtype":"?","shape":[1,1,1],"data_offsets":[0,4]}"#, 50_000);
+    check(&format!(r#""__metadata__":{{{}}}"#, vec![r#""":"""#; 4_000].join(",")), 1);
+    check(&format!(r#""__metadata__":{{"a":"{}"}}"#, "\\u001b".repeat(1 << 18)), 1);
+    check("[", 1 << 20);
 }
 
 proptest! {

@@ -109,6 +109,8 @@ impl Session {
             modifiers: egui::Modifiers::NONE,
         });
         self.harness.run_steps(30);
+        self.harness.hover_at(egui::pos2(4.0, 4.0));
+        self.harness.run_steps(4);
     }
 
     fn ask(&mut self, text: &str) {

@@ -128,6 +128,7 @@ fn numbers(ui: &Ui, painter: &Painter, view: Rect, camera: &MatrixCamera, browsi
             let block = browsing.block.ready().filter(|block| holds(block, [row, col]));
             let with_bits = cell[0] >= WITH_BITS[0] && cell[1] >= WITH_BITS[1];
             let middle = if with_bits && block.is_some() { place.center() - egui::vec2(0.0, place.height() * 0.2) } else { place.center() };
+            let painter = &painter.with_clip_rect(place);
             painter.text(middle, Align2::CENTER_CENTER, written(value), FontId::monospace(size), ink);
             if let Some(block) = block.filter(|_| with_bits) {
                 bits(painter, place, block, col, ink, size * 0.5);
@@ -172,7 +173,9 @@ fn bits(painter: &Painter, place: Rect, block: &Block, col: usize, ink: Color32,
         lines.push(format!("code {code} = {:0digits$b}", code.unsigned_abs()));
         if let Some(scale) = parts.scales.get(group) {
             let offset = parts.offsets.get(group).filter(|&&offset| offset != 0.0);
-            lines.push(format!("× {}{}", written(*scale), offset.map_or_else(String::new, |offset| format!(" + ({})", written(*offset)))));
+            let offset =
+                offset.map_or_else(String::new, |offset| format!(" {} {}", if *offset < 0.0 { "−" } else { "+" }, written(offset.abs())));
+            lines.push(format!("× {}{offset}", written(*scale)));
         }
     }
     if col == block.at[1] {
