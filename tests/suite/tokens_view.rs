@@ -50,6 +50,18 @@ fn the_tokens_of_what_is_typed_are_shown_with_their_numbers_and_closed() {
 }
 
 #[test]
+fn a_long_line_of_tokens_is_wrapped_and_pushes_nothing_aside() {
+    let mut harness = shown(typed(&"The quick brown fox doesn't jump, naïve 日本語 ".repeat(20)));
+    let place = |harness: &egui_kittest::Harness<'_, Chat>| harness.get_by_label("Send").rect().right();
+    let before = place(&harness);
+    harness.get_by_label("Show tokens").click();
+    harness.run();
+    answer(harness.state_mut());
+    harness.run();
+    assert!((place(&harness) - before).abs() < 1.0, "{} and not {before}", place(&harness));
+}
+
+#[test]
 fn nothing_is_offered_where_nothing_is_typed_or_no_model_is_there() {
     assert!(shown(Chat::loaded()).query_by_label("Show tokens").is_none());
     let mut scene = Chat::new();

@@ -1,6 +1,6 @@
 //! How a text is cut: each token on a ground of its own, its number on hover.
 
-use egui::{Color32, Frame, Label, Margin, RichText, ScrollArea, Sense, Ui, WidgetInfo};
+use egui::{Label, RichText, ScrollArea, Sense, TextWrapMode, Ui, WidgetInfo};
 
 use super::flow::Flow;
 use super::inert::inert;
@@ -12,8 +12,10 @@ use crate::view::{Actions, icons, theme, widgets};
 
 /// Tokens of a row; a line break ends one too.
 const ROW: usize = 48;
-/// Lines of the strip above the message box.
+/// The height of the strip above the message box; more is scrolled.
 const STRIP: f32 = 132.0;
+/// Bytes of a token that may be wrapped within.
+const LONG: usize = 40;
 
 /// What the screen keeps of a strip.
 #[derive(Debug, Default)]
@@ -86,12 +88,14 @@ fn rows(cut: &[Token]) -> Vec<usize> {
 fn token_ui(ui: &mut Ui, place: usize, token: &Token) {
     let palette = theme::palette(ui);
     let parts = [Part::Weights, Part::KvCache, Part::Activations, Part::Staging];
-    let ground = if token.special { Color32::TRANSPARENT } else { theme::mix(palette.surface, palette.part(parts[place % 4]), 0.25) };
-    let stroke = if token.special { egui::Stroke::new(1.0, palette.secondary) } else { egui::Stroke::NONE };
-    let frame = Frame::new().fill(ground).stroke(stroke).corner_radius(2).inner_margin(Margin::symmetric(1, 0));
-    let text = RichText::new(visible(&token.text)).monospace().color(palette.ink);
-    let response = frame.show(ui, |ui| ui.add(Label::new(text).extend().sense(Sense::hover()))).inner;
-    let name = format!("token {}: {}", token.id, visible(&token.text));
+    let ground = if token.special { palette.control_pressed() } else { theme::mix(palette.surface, palette.part(parts[place % 4]), 0.25) };
+    let shown = visible(&token.text);
+    let text = RichText::new(&shown).monospace().color(palette.ink).background_color(ground);
+    let text = if token.special { text.underline() } else { text };
+    // one that fits in a line goes to the next line as a whole
+    let wrap = if shown.len() > LONG { TextWrapMode::Wrap } else { TextWrapMode::Extend };
+    let response = ui.add(Label::new(text).wrap_mode(wrap).sense(Sense::hover()));
+    let name = format!("token {}: {}", token.id, shown);
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &name));
     response.on_hover_text(format!("token {}{}\n{:?}", token.id, if token.special { ", special" } else { "" }, token.text));
 }
