@@ -109,7 +109,7 @@ impl Session {
             modifiers: egui::Modifiers::NONE,
         });
         self.harness.run_steps(30);
-        self.harness.hover_at(egui::pos2(4.0, 4.0));
+        self.harness.hover_at(egui::pos2(700.0, 6.0));
         self.harness.run_steps(4);
     }
 
