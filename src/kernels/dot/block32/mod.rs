@@ -2,7 +2,7 @@
 //!
 //! A block adds `d·dₓ · Σ (q − offset)·qₓ` to the sum of its row, and for a type with a minimum then `m·dₓ · Σ qₓ`.
 
-mod tables;
+mod mxfp4;
 mod types;
 
 use super::Rounded32;
@@ -10,8 +10,8 @@ use super::pack::Pack;
 use super::product::prefetch;
 use super::simd::{LANES, Simd};
 
-pub use tables::{IQ4NL, MXFP4};
-pub use types::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+pub use mxfp4::MXFP4;
+pub use types::{IQ4NL, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 
 /// Groups of four codes in a block.
 const GROUPS: usize = 8;

@@ -4,6 +4,7 @@ use super::{Block, GROUPS, accumulate};
 use crate::kernels::dot::Rounded32;
 use crate::kernels::dot::pack::{Pack, turn, turned_back};
 use crate::kernels::dot::simd::{Group, LANES, Simd};
+use crate::kernels::dot::tables::LEVELS;
 
 /// The layouts of ggml's blocks.
 pub mod file {
@@ -40,6 +41,14 @@ pub mod file {
         pub scale: u16,
         pub min: u16,
         pub fifths: [u8; 4],
+        pub nibbles: [u8; 16],
+    }
+
+    /// `block_iq4_nl`: a scale, and 32 places in the table; low nibbles are the first 16.
+    #[derive(Debug, Clone, Copy)]
+    #[repr(C)]
+    pub struct IQ4NL {
+        pub scale: u16,
         pub nibbles: [u8; 16],
     }
 
@@ -85,6 +94,14 @@ pub struct Q5_1 {
     scales: [u16; LANES],
     mins: [u16; LANES],
     fifths: Group,
+    nibbles: [Group; 4],
+}
+
+/// `IQ4_NL`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+pub struct IQ4NL {
+    scales: [u16; LANES],
     nibbles: [Group; 4],
 }
 
@@ -137,9 +154,18 @@ fn unpacked_fifths(packed: &Group, lane: usize) -> [u8; 4] {
     bits.to_le_bytes()
 }
 
-/// A type whose codes are nibbles, with or without minimum and fifth bits.
+/// What a table has at the places that codes are.
+#[inline(always)]
+pub(super) fn looked_up<S: Simd>(s: S, mut codes: [S::Codes; GROUPS], table: &[u8; 16]) -> [S::Codes; GROUPS] {
+    for g in 0..GROUPS {
+        codes[g] = s.look_up(table, codes[g]);
+    }
+    codes
+}
+
+/// A type whose codes are nibbles, with or without minimum, fifth bits, and a table that they are places in.
 macro_rules! nibble_type {
-    ($name:ident, $max:literal, $offset:literal $(, min $min:ident)? $(, fifths $fifths:ident)?) => {
+    ($name:ident, $max:literal, $offset:literal $(, min $min:ident)? $(, fifths $fifths:ident)? $(, table $table:ident)?) => {
         impl Pack for $name {
             type File = file::$name;
             type Rounded = Rounded32;
@@ -188,6 +214,7 @@ macro_rules! nibble_type {
             fn codes<S: Simd>(&self, s: S) -> [S::Codes; GROUPS] {
                 let codes = nibbles(s, &self.nibbles);
                 $(let codes = with_fifths(s, codes, &self.$fifths);)?
+                $(let codes = looked_up(s, codes, &$table);)?
                 codes
             }
         }
@@ -197,6 +224,7 @@ nibble_type!(Q4_0, 15, 8);
 nibble_type!(Q4_1, 15, 0, min min);
 nibble_type!(Q5_0, 31, 16, fifths fifths);
 nibble_type!(Q5_1, 31, 0, min min, fifths fifths);
+nibble_type!(IQ4NL, 255, 0, table LEVELS);
 
 impl Pack for Q8_0 {
     type File = file::Q8_0;
