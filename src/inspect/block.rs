@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::file::{ModelFile, TensorInfo};
+use crate::inspect::values::TensorValues;
 use crate::kernels::dequantize::anatomy::{self, BlockParts};
 
 /// A block.
@@ -22,24 +23,15 @@ pub struct Block {
 /// Reads the block that holds the value at row and column `at` of a tensor's matrix number `slice`.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a type whose blocks are not known, [`Error::Internal`] for a place outside the tensor, or as reading fails.
+/// As [`TensorValues::new`] and [`TensorValues::block_at`].
 pub fn holding(file: &ModelFile, tensor: &TensorInfo, slice: usize, at: [usize; 2]) -> Result<Block> {
+    let values = TensorValues::new(file, tensor)?.slice(slice);
+    let [row, col] = at;
+    let (start, index) = values.block_place(row, col)?;
+    let (bytes, _) = values.block_at(row, col)?;
     let unknown = || Error::unsupported(tensor.dtype.name().into_owned(), "the layout of its blocks is not known to Ponder");
-    let (len, size) = tensor.dtype.block_len().zip(tensor.dtype.block_bytes()).ok_or_else(unknown)?;
-    let cols = tensor.row_len();
-    let rows_of_slice = tensor.shape.iter().rev().nth(1).copied().unwrap_or(1);
-    let [row, col] = at.map(|n| n as u64);
-    let row = (slice as u64).saturating_mul(rows_of_slice).saturating_add(row);
-    if col >= cols || row >= tensor.rows() {
-        return Err(Error::Internal(format!("the value at {row}, {col} is outside the tensor")));
-    }
-    let block = row.saturating_mul(cols / len) + col / len;
-    let skip = block.saturating_mul(size);
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-    file.read_into(tensor, skip, &mut bytes)?;
     let parts = anatomy::block(tensor.dtype, &bytes).ok_or_else(unknown)?;
-    let place = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    Ok(Block { index: place(col % len), first: place(col / len * len), offset: tensor.offset.saturating_add(skip), bytes, parts })
+    Ok(Block { index, first: col.saturating_sub(index), offset: tensor.offset.saturating_add(start), bytes, parts })
 }
 
 impl Block {

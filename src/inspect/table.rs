@@ -10,11 +10,12 @@ use crate::inspect::stats::Stats;
 const HEADER: &str =
     "name,role,layer,shape,dtype,elements,bytes,bits_per_weight,file,offset,problem,min,max,mean,std,abs_max,kurtosis,zeros,nan,inf";
 
-/// All tensors in file order; `stats` gives what is known of the tensor at a position. Numbers have all their digits and a point.
+/// The tensors at these positions, in this order; `stats` gives what is known of one. Numbers have all their digits and a point.
 #[must_use]
-pub fn csv<'a>(model: &Model, stats: &dyn Fn(usize) -> Option<&'a Stats>) -> String {
+pub fn csv<'a>(model: &Model, tensors: impl IntoIterator<Item = usize>, stats: &dyn Fn(usize) -> Option<&'a Stats>) -> String {
     let mut out = format!("{HEADER}\r\n");
-    for (n, (tensor, role)) in model.file.tensors.iter().zip(&model.roles).enumerate() {
+    for n in tensors {
+        let (tensor, role) = (&model.file.tensors[n], model.roles[n]);
         let shape: Vec<String> = tensor.shape.iter().map(ToString::to_string).collect();
         let layer = roles::layer(&tensor.name).map_or_else(String::new, |layer| layer.to_string());
         let bits = tensor.dtype.bits_per_weight().map_or_else(String::new, |bits| bits.to_string());

@@ -154,19 +154,28 @@ impl<'a> TensorValues<'a> {
         Self { first_row: n.min(slices - 1) * rows, rows, ..self }
     }
 
-    /// The bytes of the block that holds a value, and the value's place in it.
+    /// Where the block that holds a value begins, as byte of the tensor, and the value's place in it.
     ///
     /// # Errors
-    /// What reading the file fails with; [`Error::Internal`] for a value outside.
-    pub fn block_at(&self, row: usize, col: usize) -> Result<(Vec<u8>, usize)> {
+    /// [`Error::Internal`] for a value outside.
+    pub fn block_place(&self, row: usize, col: usize) -> Result<(u64, usize)> {
         if row >= self.rows || col >= self.stored.cols {
             return Err(Error::Internal(format!("value {row}, {col} of a matrix of {} x {}", self.rows, self.stored.cols)));
         }
         let [len, bytes] = self.stored.block;
         let index = (self.first_row + row) * self.stored.cols + col;
-        let mut block = vec![0; bytes];
-        self.stored.file.read_into(self.stored.tensor, (index / len * bytes) as u64, &mut block)?;
-        Ok((block, index % len))
+        Ok(((index / len * bytes) as u64, index % len))
+    }
+
+    /// The bytes of the block that holds a value, and the value's place in it.
+    ///
+    /// # Errors
+    /// What reading the file fails with; [`Error::Internal`] for a value outside.
+    pub fn block_at(&self, row: usize, col: usize) -> Result<(Vec<u8>, usize)> {
+        let (start, index) = self.block_place(row, col)?;
+        let mut block = vec![0; self.stored.block[1]];
+        self.stored.file.read_into(self.stored.tensor, start, &mut block)?;
+        Ok((block, index))
     }
 }
 

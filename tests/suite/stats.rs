@@ -350,7 +350,7 @@ fn the_table_is_csv_that_a_spreadsheet_reads() {
     let (_folder, model) = small_model();
     let values = TensorValues::new(&model.file, &model.file.tensors[0]).unwrap();
     let stats = full(&values, 1);
-    let csv = table::csv(&model, &|n| (n == 0).then_some(&stats));
+    let csv = table::csv(&model, 0..model.file.tensors.len(), &|n| (n == 0).then_some(&stats));
     let lines: Vec<&str> = csv.split("\r\n").collect();
     assert_eq!(lines.len(), 7);
     assert!(lines[1].starts_with("token_embd.weight,embedding,,2x2,F32,4,16,32,m.gguf,"), "{}", lines[1]);

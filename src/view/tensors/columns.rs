@@ -1,13 +1,9 @@
-//! The columns of the list of tensors, as many as there is room for, and the list as text for a spreadsheet.
-
-use std::fmt::Write as _;
+//! The columns of the list of tensors, as many as there is room for.
 
 use egui::{Rect, pos2};
 
-use crate::file::text;
 use crate::inspect::Model;
 use crate::inspect::browse::tree::{Column, Total};
-use crate::inspect::roles;
 use crate::units::{count, significant};
 
 /// A column that is drawn.
@@ -92,28 +88,4 @@ pub fn shape(shape: &[u64]) -> String {
         return "scalar".to_owned();
     }
     shape.iter().map(u64::to_string).collect::<Vec<_>>().join(" × ")
-}
-
-/// The tensors as text for a spreadsheet, one line each.
-#[must_use]
-pub fn csv(model: &Model, tensors: &[usize]) -> String {
-    let mut out = String::from("name,role,layer,dtype,shape,weights,bytes,bits_per_weight,offset,shard\n");
-    for &at in tensors {
-        let info = &model.file.tensors[at];
-        let name = text::shown(&info.name, usize::MAX).replace('"', "\"\"");
-        let shape = info.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
-        let layer = roles::layer(&info.name).map_or_else(String::new, |layer| layer.to_string());
-        let bits = info.dtype.bits_per_weight().map_or_else(String::new, |bits| bits.to_string());
-        let _ = writeln!(
-            out,
-            "\"{name}\",{},{layer},{},{shape},{},{},{bits},{},{}",
-            model.roles[at].name(),
-            info.dtype.name(),
-            info.elements(),
-            info.bytes.0,
-            info.offset,
-            info.shard
-        );
-    }
-    out
 }

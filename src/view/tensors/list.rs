@@ -7,9 +7,11 @@ use egui::{Align2, Key, Modifiers, Rect, Response, RichText, Role, ScrollArea, S
 
 use super::columns::{self, Shown};
 use crate::file::text;
-use crate::inspect::Model;
 use crate::inspect::browse::filter::Filter;
 use crate::inspect::browse::tree::{Arrangement, Row, Tree};
+use crate::inspect::stats::Stats;
+use crate::inspect::{Model, table};
+use crate::state::browse::Browsing;
 use crate::units::{Bytes, grouped};
 use crate::view::{icons, theme, widgets};
 
@@ -59,13 +61,14 @@ impl TensorList {
         self.tree.rows(model, flat, &|_| true, &passes).iter().filter_map(|row| self.tree.node(row.node).tensor).collect()
     }
 
-    /// Draws filter, head and rows. `chosen` is the tensor that the page shows.
+    /// Draws filter, head and rows.
     #[expect(clippy::cast_precision_loss, reason = "rows of a list")]
-    pub fn ui(&mut self, ui: &mut Ui, model: &Arc<Model>, chosen: Option<usize>) -> Option<Did> {
+    pub fn ui(&mut self, ui: &mut Ui, model: &Arc<Model>, browsing: &Browsing) -> Option<Did> {
+        let chosen = browsing.tensor();
         if !self.model.as_ref().is_some_and(|known| Arc::ptr_eq(known, model)) {
             self.take(model);
         }
-        self.filter_field(ui);
+        self.filter_field(ui, browsing);
         let columns = columns::fitting(ui.available_width());
         self.head(ui, &columns);
         if std::mem::take(&mut self.stale) {
@@ -86,7 +89,7 @@ impl TensorList {
         let mut clicked = None;
         area.show_rows(ui, theme::ROW, self.rows.len(), |ui, range| {
             for at in range {
-                if self.row(ui, model, &columns, at, chosen) {
+                if self.row(ui, model, &columns, at, browsing) {
                     clicked = Some(at);
                 }
             }
@@ -109,7 +112,7 @@ impl TensorList {
         self.filter.passes(&model.file.tensors[tensor], model.roles[tensor])
     }
 
-    fn filter_field(&mut self, ui: &mut Ui) {
+    fn filter_field(&mut self, ui: &mut Ui, browsing: &Browsing) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             let flat = self.arrangement.flat;
@@ -133,7 +136,7 @@ impl TensorList {
             if widgets::icon_button(ui, icons::COPY, "Copy these tensors as CSV").clicked()
                 && let Some(model) = &self.model
             {
-                ui.ctx().copy_text(columns::csv(model, &self.taken(model)));
+                ui.ctx().copy_text(table::csv(model, self.taken(model), &known(browsing)));
             }
         });
         if let Some(mistake) = &self.mistake {
@@ -193,7 +196,8 @@ impl TensorList {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a few levels")]
-    fn row(&self, ui: &mut Ui, model: &Model, columns: &[Shown], at: usize, chosen: Option<usize>) -> bool {
+    fn row(&self, ui: &mut Ui, model: &Model, columns: &[Shown], at: usize, browsing: &Browsing) -> bool {
+        let chosen = browsing.tensor();
         let row = &self.rows[at];
         let node = self.tree.node(row.node);
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::click());
@@ -246,7 +250,7 @@ impl TensorList {
             response.clone().on_hover_text(RichText::new(hover).text_style(theme::small_mono()));
         }
         if let Some(tensor) = node.tensor {
-            menu(&response, model, tensor);
+            menu(&response, model, tensor, browsing);
         }
         response.clicked()
     }
@@ -349,7 +353,12 @@ fn hover_text(model: &Model, tensor: Option<usize>, name: &str, bytes: Bytes) ->
     format!("{name}\n{} {}\n{}{problem}", columns::shape(&info.shape), info.dtype.name(), bytes.exact())
 }
 
-fn menu(response: &Response, model: &Model, tensor: usize) {
+/// What is known of each tensor.
+fn known<'a>(browsing: &'a Browsing) -> impl Fn(usize) -> Option<&'a Stats> {
+    |tensor| browsing.counted.get(&tensor)?.as_deref().ok()
+}
+
+fn menu(response: &Response, model: &Model, tensor: usize, browsing: &Browsing) {
     response.context_menu(|ui| {
         let info = &model.file.tensors[tensor];
         if ui.button("Copy name").clicked() {
@@ -357,7 +366,7 @@ fn menu(response: &Response, model: &Model, tensor: usize) {
             ui.close();
         }
         if ui.button("Copy row as CSV").clicked() {
-            ui.ctx().copy_text(columns::csv(model, &[tensor]));
+            ui.ctx().copy_text(table::csv(model, [tensor], &known(browsing)));
             ui.close();
         }
     });

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use egui::{Frame, Margin, Panel, Ui};
 
-use super::{Actions, View, frame, icons, theme, widgets};
+use super::{Actions, View, frame, icons, model, theme, widgets};
 use crate::inspect::Model;
 use crate::state::browse::Wish;
 use crate::state::{Action, Slot, State};
@@ -51,13 +51,7 @@ impl View for TensorsPage {
                 let model = Arc::clone(&opened.model);
                 self.opened(ui, state, &model, actions);
             }
-            Slot::Failed(error) => {
-                widgets::column(ui, 640.0, |ui| {
-                    ui.add_space(24.0);
-                    widgets::page_title(ui, "This file can't be opened");
-                    widgets::failure(ui, error);
-                });
-            }
+            Slot::Failed(error) => model::failed(ui, error, actions),
             Slot::Empty | Slot::Busy { .. } => {
                 let words = "Every tensor of a model file, as a list, as a map of where its bytes are, and each number in it.";
                 if widgets::empty(ui, icons::TENSORS, "No file is open", words, Some("Open…")) {
@@ -78,7 +72,7 @@ impl TensorsPage {
         let plain = Frame::new().fill(palette.surface).inner_margin(Margin { left: 12, right: 8, top: 8, bottom: 8 });
         let wide = ui.available_width();
         let list = Panel::left("tensor list").default_size((wide * 0.28).clamp(200.0, 380.0)).size_range(180.0..=(wide * 0.7).max(181.0));
-        list.resizable(true).frame(plain).show(ui, |ui| match self.list.ui(ui, model, chosen) {
+        list.resizable(true).frame(plain).show(ui, |ui| match self.list.ui(ui, model, &state.browsing) {
             Some(Did::Chose(tensor)) => actions.push(Action::Browse(Wish::Tensor(Some(tensor)))),
             Some(Did::ChoseSeveral) | None => {}
         });

@@ -104,7 +104,7 @@ impl Map<'_> {
                 _ => {}
             }
         }
-        for region in self.areas.regions().iter().filter(|region| region.end > 0 && !matches!(region.meaning, Meaning::Tensor(_))) {
+        for region in self.areas.regions().iter().filter(|region| !matches!(region.meaning, Meaning::Tensor(_))) {
             let place = camera.place(view, self.areas.height(), &region.area);
             if place.intersects(view) && place.width() > 40.0 && place.height() > 24.0 && region.depth < 2 {
                 painter.rect_stroke(place, 0.0, (if region.depth == 0 { 3.0 } else { 1.5 }, palette.surface), StrokeKind::Middle);
