@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::lab::export::number;
 use crate::memory::{Part, Parts};
 use crate::units::Bytes;
 use args::Command;
@@ -99,17 +100,6 @@ fn show(as_json: bool, value: &Value, text: impl FnOnce() -> String) -> Result<(
 fn note(text: &str) {
     // Nobody may be listening there, and nothing depends on it.
     let _heard = writeln!(std::io::stderr(), "{text}");
-}
-
-/// A number; what JSON has no number for is a string.
-fn number(x: f64) -> Value {
-    if x.is_nan() {
-        json!("nan")
-    } else if x.is_infinite() {
-        json!(if x > 0.0 { "inf" } else { "-inf" })
-    } else {
-        json!(x)
-    }
 }
 
 /// The parts that this truth can tell, and their total, in bytes.

@@ -9,7 +9,8 @@ use super::run::{Kind, Run, Status};
 use super::statistics::{Estimate, Summary};
 
 /// A number; what JSON has no number for is a string.
-fn number(x: f64) -> Value {
+#[must_use]
+pub fn number(x: f64) -> Value {
     if x.is_nan() {
         json!("nan")
     } else if x.is_infinite() {

@@ -65,7 +65,8 @@ fn reading(ui: &mut Ui, path: &Path) {
     });
 }
 
-fn failed(ui: &mut Ui, error: &crate::error::Error, actions: &mut Actions) {
+/// The page of a file that could not be opened, and the way to another.
+pub fn failed(ui: &mut Ui, error: &crate::error::Error, actions: &mut Actions) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         widgets::column(ui, 640.0, |ui| {
             ui.add_space(24.0);
