@@ -4,6 +4,7 @@
 //! the worker and the worker never sees the state: both see this.
 
 pub mod browse;
+pub mod export;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ pub enum Command {
     },
     /// Look at tensors. Lanes of their own, which yield to the engine.
     Browse(Box<browse::Browse>),
+    /// Write something for another program. Export lane.
+    Export(Box<export::Export>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
     PickPlace {
         /// The name that is proposed.
@@ -189,6 +192,8 @@ pub enum Step {
     },
     /// Something of a tensor was seen.
     Seen(browse::Seen),
+    /// Which share of an export is written.
+    Writing(f64),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
     Freed(ModelId),
     /// A download.
@@ -229,6 +234,8 @@ pub enum Outcome {
     Picked(Option<PathBuf>),
     /// The place chosen in the dialog; `None` if it was closed.
     PickedPlace(Option<PathBuf>),
+    /// An export is on disk.
+    Written(PathBuf),
     /// What browsing found.
     Found(browse::Found),
     /// Whether the desktop asks for dark windows; `None` where it does not say.

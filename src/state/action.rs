@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::browse::Wish;
+use super::export;
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
@@ -145,6 +146,8 @@ pub enum Action {
     ForgetRecent(PathBuf),
     /// Look at tensors.
     Browse(Wish),
+    /// Take something away.
+    Export(export::Wish),
     /// Close a notice.
     Dismiss(u64),
 }

@@ -3,11 +3,12 @@
 //! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
 //! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers; the *scan
 //! lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
-//! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
+//! *export lane* writes what is taken away; the *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod browse;
 mod dialog;
 mod engine;
+mod export;
 mod inspect;
 mod lane;
 mod monitor;
@@ -68,6 +69,7 @@ struct Lanes {
     look: LaneSender<Order>,
     tiles: LaneSender<Order>,
     survey: LaneSender<Order>,
+    export: LaneSender<Order>,
     monitor: Sender<()>,
 }
 
@@ -98,7 +100,8 @@ impl Worker {
         let look = start.lane("look", browse(processors))?;
         let tiles = start.lane("tiles", browse(1))?;
         let survey = start.lane("survey", browse(processors))?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, monitor };
+        let export = start.lane("export", export::ExportLane)?;
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, export, monitor };
         let browsing = Mutex::default();
         Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, browsing, closing, threads })
     }
@@ -126,10 +129,11 @@ impl Worker {
                 let lane = match browse.kind() {
                     Kind::Look | Kind::Neighbours => &lanes.look,
                     Kind::Tiles | Kind::Block => &lanes.tiles,
-                    Kind::Survey | Kind::Compare | Kind::Export => &lanes.survey,
+                    Kind::Survey | Kind::Compare => &lanes.survey,
                 };
                 lane.send(order).is_ok()
             }
+            Command::Export(_) => lanes.export.send(order).is_ok(),
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
@@ -143,7 +147,7 @@ impl Worker {
         let mut browsing = self.browsing.lock().unwrap_or_else(PoisonError::into_inner);
         match &order.command {
             Command::Inspect(_) => std::mem::take(&mut *browsing).into_values().for_each(|job| self.stops.raise(job)),
-            Command::Browse(browse) if browse.kind() != Kind::Export => {
+            Command::Browse(browse) => {
                 if let Some(before) = browsing.insert(browse.kind(), order.job) {
                     self.stops.raise(before);
                 }

@@ -42,6 +42,7 @@ mod kernels;
 mod memory_view;
 mod mix;
 mod not_models;
+mod picture;
 mod pictures;
 mod pocket_world;
 mod pool;
