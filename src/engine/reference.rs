@@ -1,7 +1,8 @@
 //! The exact arithmetic: candle tensors in F32, weights dequantized as they are read.
 //!
 //! It rounds nothing but to F32 and is the oracle of the kernels. Weights stay packed in memory and are expanded a few rows at a time,
-//! so `--exact` needs no more memory than the fast path and its activations.
+//! so `--exact` needs no more memory than the fast path and its activations. With the features `cuda` or `metal` the tensors are on the
+//! first such device, expanded weights included; keys and values stay with the processor.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,13 +25,27 @@ const EXPANDED: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Reference {
     pool: Arc<Pool>,
+    device: Device,
+}
+
+/// Where tensors are.
+fn device() -> Result<Device> {
+    if cfg!(feature = "cuda") {
+        Ok(Device::new_cuda(0)?)
+    } else if cfg!(feature = "metal") {
+        Ok(Device::new_metal(0)?)
+    } else {
+        Ok(Device::Cpu)
+    }
 }
 
 impl Reference {
     /// The arithmetic on this pool.
-    #[must_use]
-    pub const fn new(pool: Arc<Pool>) -> Self {
-        Self { pool }
+    ///
+    /// # Errors
+    /// Where the program was built for a device that is not here.
+    pub fn new(pool: Arc<Pool>) -> Result<Self> {
+        Ok(Self { pool, device: device()? })
     }
 
     /// Rows of a weight as a tensor `[rows, cols]`.
@@ -39,7 +54,7 @@ impl Reference {
         let mut values = vec![0.0f32; rows.len() * cols];
         let per_task = 16;
         self.pool.chunks(&mut values, per_task * cols, |task, part| w.dequantize(rows.start + task * per_task, part));
-        Ok(Tensor::from_vec(values, (rows.len(), cols), &Device::Cpu)?)
+        Ok(Tensor::from_vec(values, (rows.len(), cols), &self.device)?)
     }
 
     fn product(&self, x: &Tensor, Linear { weight, bias, .. }: Linear<'_>) -> Result<Tensor> {
@@ -51,18 +66,28 @@ impl Reference {
         }
         let out = Tensor::cat(&parts, 1)?;
         match bias {
-            Some(bias) => Ok(out.broadcast_add(&vector(bias)?)?),
+            Some(bias) => Ok(out.broadcast_add(&self.vector(bias)?)?),
             None => Ok(out),
         }
+    }
+
+    fn vector(&self, v: &Vector) -> Result<Tensor> {
+        Ok(Tensor::from_slice(v.values(), v.values().len(), &self.device)?)
+    }
+
+    /// The first `len` rows of a layer, `[len, kv_dim]` each.
+    fn gather(&self, layer: &Layer, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> {
+        let (mut keys, mut values) = (vec![0.0f32; len * kv_dim], vec![0.0f32; len * kv_dim]);
+        for (position, (key, value)) in keys.chunks_mut(kv_dim).zip(values.chunks_mut(kv_dim)).enumerate() {
+            layer.read(position, key, value);
+        }
+        let tensor = |rows: Vec<f32>| -> Result<Tensor> { Ok(Tensor::from_vec(rows, (len, kv_dim), &self.device)?) };
+        Ok((tensor(keys)?, tensor(values)?))
     }
 }
 
 fn values_of(x: &Tensor) -> Result<Vec<f32>> {
     Ok(x.flatten_all()?.to_vec1()?)
-}
-
-fn vector(v: &Vector) -> Result<Tensor> {
-    Ok(Tensor::from_slice(v.values(), v.values().len(), &Device::Cpu)?)
 }
 
 /// `cap · tanh(x / cap)`.
@@ -73,16 +98,6 @@ fn bent(x: Tensor, cap: Option<f32>) -> Result<Tensor> {
     }
 }
 
-/// The first `len` rows of a layer, `[len, kv_dim]` each.
-fn gather(layer: &Layer, kv_dim: usize, len: usize) -> Result<(Tensor, Tensor)> {
-    let (mut keys, mut values) = (vec![0.0f32; len * kv_dim], vec![0.0f32; len * kv_dim]);
-    for (position, (key, value)) in keys.chunks_mut(kv_dim).zip(values.chunks_mut(kv_dim)).enumerate() {
-        layer.read(position, key, value);
-    }
-    let tensor = |rows: Vec<f32>| -> Result<Tensor> { Ok(Tensor::from_vec(rows, (len, kv_dim), &Device::Cpu)?) };
-    Ok((tensor(keys)?, tensor(values)?))
-}
-
 impl Compute for Reference {
     type Tensor = Tensor;
 
@@ -91,7 +106,7 @@ impl Compute for Reference {
         for (row, &token) in values.chunks_mut(table.cols()).zip(tokens) {
             table.dequantize(token as usize, row);
         }
-        Ok((Tensor::from_vec(values, (tokens.len(), table.cols()), &Device::Cpu)? * f64::from(scale))?)
+        Ok((Tensor::from_vec(values, (tokens.len(), table.cols()), &self.device)? * f64::from(scale))?)
     }
 
     fn linears<const N: usize>(&mut self, x: &Tensor, layers: [Linear<'_>; N]) -> Result<[Tensor; N]> {
@@ -104,7 +119,7 @@ impl Compute for Reference {
     }
 
     fn rms_norm(&mut self, x: &Tensor, weight: &Vector, eps: f32) -> Result<Tensor> {
-        let (weight, shape) = (vector(weight)?, x.dims2()?);
+        let (weight, shape) = (self.vector(weight)?, x.dims2()?);
         let x = x.reshape(((), weight.elem_count()))?;
         let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
         Ok(x.broadcast_div(&scale)?.broadcast_mul(&weight)?.reshape(shape)?)
@@ -113,7 +128,7 @@ impl Compute for Reference {
     fn rotate(&mut self, x: Tensor, head_dim: usize, rotation: &Rotation) -> Result<Tensor> {
         let (l, width) = x.dims2()?;
         let pairs = rotation.pairs;
-        let angles = |values: &[f32]| -> Result<Tensor> { Ok(Tensor::from_slice(values, (l, 1, pairs), &Device::Cpu)?) };
+        let angles = |values: &[f32]| -> Result<Tensor> { Ok(Tensor::from_slice(values, (l, 1, pairs), &self.device)?) };
         let (cos, sin) = (angles(&rotation.cos)?, angles(&rotation.sin)?);
         let heads = x.reshape((l, width / head_dim, head_dim))?;
         let (turned, rest) = (heads.narrow(2, 0, 2 * pairs)?, heads.narrow(2, 2 * pairs, head_dim - 2 * pairs)?);
@@ -137,7 +152,7 @@ impl Compute for Reference {
         let (l, start) = (q.dim(0)?, cache.len());
         let (len, kv_dim) = (start + l, n_kv_heads * head_dim);
         cache.write(layer, &values_of(k)?, &values_of(v)?);
-        let (keys, values) = gather(cache.layer(layer), kv_dim, len)?;
+        let (keys, values) = self.gather(cache.layer(layer), kv_dim, len)?;
         // Heads of one group read the same keys: they become rows of one product.
         let by_head = |x: &Tensor| -> Result<Tensor> { Ok(x.reshape((len, n_kv_heads, head_dim))?.transpose(0, 1)?.contiguous()?) };
         let (keys, values) = (by_head(&keys)?, by_head(&values)?);
@@ -145,7 +160,7 @@ impl Compute for Reference {
         let queries = queries.reshape((n_kv_heads, n_heads / n_kv_heads * l, head_dim))?;
         let seen = |i: usize, j: usize| j <= start + i && window.is_none_or(|window| j + window > start + i);
         let mask: Vec<f32> = (0..l).flat_map(|i| (0..len).map(move |j| if seen(i, j) { 0.0 } else { f32::NEG_INFINITY })).collect();
-        let mask = Tensor::from_vec(mask, (1, 1, l, len), &Device::Cpu)?;
+        let mask = Tensor::from_vec(mask, (1, 1, l, len), &self.device)?;
         self.pool.install(|| {
             let scores = bent((queries.matmul(&keys.transpose(1, 2)?)? * f64::from(scale))?, cap)?;
             let scores = scores.reshape((n_kv_heads, n_heads / n_kv_heads, l, len))?.broadcast_add(&mask)?;

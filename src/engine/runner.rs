@@ -66,7 +66,7 @@ impl Runner {
         let weights = Weights::read(model, types, &pool, ledger, progress)?;
         let engine = match choice.arithmetic {
             Arithmetic::Fast => Engine::Fast(Timed::new(Fast::new(pool))),
-            Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool))),
+            Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool)?)),
         };
         let n_layers = spec.n_layers;
         let decoder = Decoder::new(spec, weights, choice.context);
