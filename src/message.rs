@@ -4,6 +4,7 @@
 //! the worker and the worker never sees the state: both see this.
 
 pub mod browse;
+pub mod lab;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ pub enum Command {
     },
     /// Look at tensors. Lanes of their own, which yield to the engine.
     Browse(Box<browse::Browse>),
+    /// Compare quantizations. Lanes of their own, which yield to the engine.
+    Lab(Box<lab::Lab>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
     PickPlace {
         /// The name that is proposed.
@@ -189,6 +192,8 @@ pub enum Step {
     },
     /// Something of a tensor was seen.
     Seen(browse::Seen),
+    /// Something of a comparison was found.
+    Lab(lab::Told),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
     Freed(ModelId),
     /// A download.
@@ -231,6 +236,8 @@ pub enum Outcome {
     PickedPlace(Option<PathBuf>),
     /// What browsing found.
     Found(browse::Found),
+    /// What the lab found.
+    Lab(lab::Found),
     /// Whether the desktop asks for dark windows; `None` where it does not say.
     Theme {
         /// See the variant.

@@ -44,6 +44,7 @@ impl State {
             }
             Step::Fetching(progress) if self.starter.waits_for(job) => self.starter = Slot::Busy { job, progress: Some(progress) },
             Step::Seen(seen) => self.seen(job, seen),
+            Step::Lab(told) => self.lab_told(job, told),
             Step::Reading { done, total } => {
                 if let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) {
                     answering.phase = Phase::Reading { done, total };
@@ -86,6 +87,9 @@ impl State {
         }
         if self.browsing.waits_for(job) {
             return self.browsed(job, outcome);
+        }
+        if self.lab.waits_for(job) {
+            return self.lab_done(job, outcome);
         }
         if self.tokens.asked.waits_for(job) {
             return self.tokenized(outcome);

@@ -8,6 +8,7 @@ mod answer;
 pub mod apply;
 pub mod browse;
 pub mod chats;
+pub mod lab;
 pub mod notice;
 pub mod perform;
 mod saving;
@@ -150,6 +151,8 @@ pub struct State {
     pub bandwidth: Slot<Bandwidth>,
     /// The page of tensors.
     pub browsing: browse::Browsing,
+    /// The page of the lab.
+    pub lab: lab::Lab,
     /// What the person chose.
     pub settings: Settings,
     /// Whether the desktop asks for dark windows; `None` until it has said so.
@@ -201,6 +204,7 @@ impl State {
             memory: History::default(),
             bandwidth: Slot::Empty,
             browsing: browse::Browsing::default(),
+            lab: lab::Lab::default(),
             settings: Settings::default(),
             system_is_dark: None,
             notices: Notices::default(),
