@@ -4,6 +4,7 @@
 //! the worker and the worker never sees the state: both see this.
 
 pub mod browse;
+pub mod export;
 pub mod lab;
 
 use std::collections::BTreeMap;
@@ -90,6 +91,8 @@ pub enum Command {
     },
     /// Look at tensors. Lanes of their own, which yield to the engine.
     Browse(Box<browse::Browse>),
+    /// Write something for another program. Export lane.
+    Export(Box<export::Export>),
     /// Compare quantizations. Lanes of their own, which yield to the engine.
     Lab(Box<lab::Lab>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
@@ -192,6 +195,8 @@ pub enum Step {
     },
     /// Something of a tensor was seen.
     Seen(browse::Seen),
+    /// Which share of an export is written.
+    Writing(f64),
     /// Something of a comparison was found.
     Lab(lab::Told),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
@@ -234,6 +239,8 @@ pub enum Outcome {
     Picked(Option<PathBuf>),
     /// The place chosen in the dialog; `None` if it was closed.
     PickedPlace(Option<PathBuf>),
+    /// An export is on disk.
+    Written(PathBuf),
     /// What browsing found.
     Found(browse::Found),
     /// What the lab found.

@@ -176,7 +176,7 @@ impl Runner {
 }
 
 fn forward<C: Compute>(
-    decoder: &Decoder,
+    decoder: &mut Decoder,
     compute: &mut Timed<C>,
     tokens: &[u32],
     cache: &mut KvCache,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::browse::Wish;
+use super::export;
 use super::lab;
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
@@ -149,6 +150,8 @@ pub enum Action {
     ForgetRecent(PathBuf),
     /// Look at tensors.
     Browse(Wish),
+    /// Take something away.
+    Export(export::Wish),
     /// Compare quantizations.
     Lab(lab::Wish),
     /// Close a notice.

@@ -8,6 +8,7 @@ mod answer;
 pub mod apply;
 pub mod browse;
 pub mod chats;
+pub mod export;
 pub mod lab;
 pub mod notice;
 pub mod perform;
@@ -151,6 +152,8 @@ pub struct State {
     pub bandwidth: Slot<Bandwidth>,
     /// The page of tensors.
     pub browsing: browse::Browsing,
+    /// What is being taken away.
+    pub exporting: export::Exporting,
     /// The page of the lab.
     pub lab: lab::Lab,
     /// What the person chose.
@@ -204,6 +207,7 @@ impl State {
             memory: History::default(),
             bandwidth: Slot::Empty,
             browsing: browse::Browsing::default(),
+            exporting: export::Exporting::default(),
             lab: lab::Lab::default(),
             settings: Settings::default(),
             system_is_dark: None,

@@ -88,6 +88,7 @@ impl State {
             Action::SetChatListWidth(width) => self.set(|settings| settings.chat_list_width = width),
             Action::SetWindow(window) => self.set(|settings| settings.window = Some(window)),
             Action::Browse(wish) => return self.browse(wish),
+            Action::Export(wish) => return self.export(wish),
             Action::Lab(wish) => return self.experiment(wish),
             Action::Dismiss(id) => self.notices.dismiss(id),
         }

@@ -2,12 +2,14 @@
 //!
 //! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
 //! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers, and so do the lanes of
-//! the *lab*, of which one plans and one measures; the *scan lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
-//! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
+//! the *lab*, of which one plans and one measures; the *scan lane* looks for models in folders that may be slow; the *store lane*
+//! writes chats and settings; the *net lane* downloads; the *export lane* writes what is taken away; the *dialog lane* waits for the
+//! desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod browse;
 mod dialog;
 mod engine;
+mod export;
 mod inspect;
 mod lab;
 mod lane;
@@ -74,6 +76,7 @@ struct Lanes {
     survey: LaneSender<Order>,
     lab: LaneSender<Order>,
     lab_plan: LaneSender<Order>,
+    export: LaneSender<Order>,
     monitor: Sender<()>,
 }
 
@@ -107,7 +110,8 @@ impl Worker {
         let weigh = || lab::LabLane::new(courtesy.clone(), ledger.clone(), activity.clone());
         let lab = start.lane("lab", weigh())?;
         let lab_plan = start.lane("lab plan", weigh())?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, lab, lab_plan, monitor };
+        let export = start.lane("export", export::ExportLane)?;
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, lab, lab_plan, export, monitor };
         let browsing = Mutex::default();
         Ok(Self {
             lanes: Some(lanes),
@@ -145,7 +149,7 @@ impl Worker {
                 let lane = match browse.kind() {
                     Kind::Look | Kind::Neighbours => &lanes.look,
                     Kind::Tiles | Kind::Block => &lanes.tiles,
-                    Kind::Survey | Kind::Compare | Kind::Export => &lanes.survey,
+                    Kind::Survey | Kind::Compare => &lanes.survey,
                 };
                 lane.send(order).is_ok()
             }
@@ -153,6 +157,7 @@ impl Worker {
                 let plans = matches!(**lab, Lab::Open(_) | Lab::Plan(_));
                 if plans { lanes.lab_plan.send(order).is_ok() } else { lanes.lab.send(order).is_ok() }
             }
+            Command::Export(_) => lanes.export.send(order).is_ok(),
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
@@ -166,7 +171,7 @@ impl Worker {
         let mut browsing = self.browsing.lock().unwrap_or_else(PoisonError::into_inner);
         match &order.command {
             Command::Inspect(_) => std::mem::take(&mut *browsing).into_values().for_each(|job| self.stops.raise(job)),
-            Command::Browse(browse) if browse.kind() != Kind::Export => {
+            Command::Browse(browse) => {
                 if let Some(before) = browsing.insert(browse.kind(), order.job) {
                     self.stops.raise(before);
                 }

@@ -5,7 +5,7 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ponder::lab::label::Label;
 use ponder::message::{Command, Outcome};
-use ponder::state::browse::{self, Wish as Browsing};
+use ponder::state::export;
 use ponder::state::lab::Wish;
 use ponder::state::{Action, Page};
 use ponder::units::with_error;
@@ -106,14 +106,14 @@ fn what_if_tells_bytes_at_once() {
 fn figures_are_written_for_other_programs_without_an_open_file() {
     let mut stage = lab(Scene::compared());
     let wished = stage.press("CSV");
-    let [Action::Browse(export @ Browsing::ExportBytes { name, bytes })] = &wished[..] else { panic!("{wished:?}") };
+    let [Action::Export(export @ export::Wish::Bytes { name, bytes })] = &wished[..] else { panic!("{wished:?}") };
     assert!(name.ends_with("-compared.csv") && &bytes[..] == b"name\n");
     let mut fold = Fold::new();
-    let place = fold.order(Action::Browse(export.clone()));
+    let place = fold.order(Action::Export(export.clone()));
     assert!(matches!(place.command, Command::PickPlace { .. }));
     let follows = fold.done(place.job, Ok(Outcome::PickedPlace(Some("/tmp/figures.csv".into())))).unwrap();
-    assert_eq!(follows, Action::Browse(browse::Wish::WriteTo("/tmp/figures.csv".into())));
-    assert!(matches!(fold.order(follows).command, Command::Browse(_)));
+    assert_eq!(follows, Action::Export(export::Wish::To("/tmp/figures.csv".into())));
+    assert!(matches!(fold.order(follows).command, Command::Export(_)));
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod lab_view;
 mod memory_view;
 mod mix;
 mod not_models;
+mod picture;
 mod pictures;
 mod pocket_world;
 mod pool;

@@ -29,7 +29,7 @@ fn wants(word: &str) -> bool {
 }
 
 /// Whether there is a graphics device to draw with, the processor's own included.
-fn can_draw() -> bool {
+pub fn can_draw() -> bool {
     let drawn = std::panic::catch_unwind(|| {
         let mut harness = Harness::builder().with_size([8.0, 8.0]).wgpu().build_ui(|ui| {
             ui.label("x");

@@ -20,7 +20,7 @@ use crate::inspect::stats::Stats;
 use crate::state::browse::{Browsing, Wish};
 use crate::state::{Action, Slot, State};
 use crate::units::{digits, grouped, percent};
-use crate::view::{Actions, icons, theme, widgets};
+use crate::view::{Actions, icons, picture, theme, widgets};
 
 pub use crate::inspect::grid::Measure;
 
@@ -90,18 +90,23 @@ impl Grid {
             ui.spacing_mut().item_spacing.y = 4.0;
             self.controls(ui, state, model, actions);
             let scale = Scale::of(model, &state.browsing, self.measure);
-            legend(ui, &scale);
-            self.heads(ui);
-            let height = ((ui.available_height() - theme::GRID) / self.places.rows.len().max(1) as f32).clamp(ROWS[0], ROWS[1]);
-            ui.spacing_mut().item_spacing.y = 0.0;
-            let area = ScrollArea::vertical().id_salt("layers by roles").auto_shrink(false);
-            area.show_rows(ui, height, self.places.rows.len(), |ui, range| {
-                for row in range {
-                    if let Some(tensor) = self.row(ui, row, height, &scale) {
-                        actions.push(Action::Browse(Wish::Tensor(Some(tensor))));
-                    }
+            let name = format!("{} layers by roles, {}", model.label(), self.measure.name());
+            picture::savable(ui, &name, |ui| self.rows(ui, &scale, actions));
+        });
+    }
+
+    fn rows(&self, ui: &mut Ui, scale: &Scale<'_>, actions: &mut Actions) {
+        legend(ui, scale);
+        self.heads(ui);
+        let height = ((ui.available_height() - theme::GRID) / self.places.rows.len().max(1) as f32).clamp(ROWS[0], ROWS[1]);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let area = ScrollArea::vertical().id_salt("layers by roles").auto_shrink(false);
+        area.show_rows(ui, height, self.places.rows.len(), |ui, range| {
+            for row in range {
+                if let Some(tensor) = self.row(ui, row, height, scale) {
+                    actions.push(Action::Browse(Wish::Tensor(Some(tensor))));
                 }
-            });
+            }
         });
     }
 
