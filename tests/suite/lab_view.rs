@@ -1,7 +1,6 @@
 //! The lab's page with a scripted state: everything that was measured is told, and what is pressed becomes a wish.
 
 use egui::Key;
-use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ponder::lab::label::Label;
 use ponder::message::{Command, Outcome};
@@ -85,7 +84,7 @@ fn the_text_goes_to_its_worst_places_and_shows_both_distributions() {
     stage.harness.get_all_by_label(&worst[0]).next().unwrap().click_accesskit();
     stage.harness.run();
     assert!(stage.sees("What comes next") && stage.sees("Reference"));
-    stage.harness.get_by_role(Role::Slider).focus();
+    stage.harness.get_by_label_contains("Quantization:").focus();
     stage.harness.run();
     let wished = stage.keys(egui::Modifiers::NONE, Key::ArrowRight);
     assert!(matches!(wished[..], [Action::Lab(Wish::Select(_))]), "{wished:?}");

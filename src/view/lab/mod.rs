@@ -113,6 +113,9 @@ impl LabPage {
                 if let Some(results) = &state.lab.results {
                     exports(ui, results, actions);
                 }
+                if let Some(progress) = state.lab.measuring.progress().filter(|_| !has_side) {
+                    widgets::small(ui, format!("{} measured", percent(progress.share)));
+                }
             });
         });
     }

@@ -214,7 +214,7 @@ impl Scene {
     /// In the lab with candidates chosen and planned.
     pub fn choosing() -> Self {
         let mut scene = Self::opened();
-        let mut planned = |scene: &mut Self, action: Action| {
+        let planned = |scene: &mut Self, action: Action| {
             let order = scene.state.perform(action).expect("a plan is ordered");
             let plan = comparing::plan(comparing::planning(&order), 20 * GIB);
             scene.done(order.job, Ok(Outcome::Lab(Found::Plan(plan))));

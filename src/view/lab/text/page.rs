@@ -162,7 +162,7 @@ pub fn difference(results: &Results, run: usize, place: Place) -> Option<&crate:
     let run = &results.runs[run];
     match before.checked_sub(results.half) {
         Some(i) => run.at(place.chunk, i),
-        None if place.chunk == 0 => run.impression.as_ref()?.get(before.checked_sub(results.preview)?),
+        None if place.chunk == 0 && run.scores.is_empty() => run.impression.as_ref()?.get(before.checked_sub(results.preview)?),
         None => None,
     }
 }
