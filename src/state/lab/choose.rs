@@ -157,7 +157,7 @@ impl State {
             settings: self.lab.settings(self.threads()),
             offers,
             elsewhere: if offers { elsewhere.collect() } else { Vec::new() },
-            machine: self.lab_machine(),
+            machine: self.machine,
             reference,
         };
         let order = self.order(Any::Lab(Box::new(Command::Plan(Box::new(planning)))));

@@ -15,7 +15,6 @@ use crate::inspect::Model;
 use crate::lab::divergence::Settings;
 use crate::lab::label::{Keep, Label};
 use crate::lab::mix::Recipe;
-use crate::memory::probe::Machine;
 use crate::message::JobId;
 use crate::message::lab::{Pick, Plan, Planned, Progress};
 
@@ -201,10 +200,5 @@ impl State {
     #[must_use]
     pub fn lab_settings(&self) -> Settings {
         self.lab.settings(self.threads())
-    }
-
-    /// The machine as the lab may count on it: what it has itself in memory is freed before it measures anew.
-    fn lab_machine(&self) -> Machine {
-        self.machine
     }
 }

@@ -224,13 +224,15 @@ impl Results {
 
     fn advise(&mut self) {
         self.generation += 1;
+        // As long as something is to be measured, another one may turn out better.
+        let all = !self.candidates().any(|(_, run)| run.is_open());
         let outcome = |run: &Measured| {
             Some(Outcome {
                 name: run.candidate.name.clone(),
                 bytes: run.candidate.mix.bytes,
                 summary: run.summary?,
                 decode: run.decode,
-                measured: run.status == Status::Done && !run.scores.is_empty(),
+                measured: all && run.status == Status::Done && !run.scores.is_empty(),
             })
         };
         let outcomes: Vec<Outcome> = self.candidates().filter_map(|(_, run)| outcome(run)).collect();

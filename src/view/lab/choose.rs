@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egui::{Align, Layout, RichText, ScrollArea, Ui};
+use egui::{Align, CentralPanel, Frame, Layout, Margin, Panel, RichText, ScrollArea, Ui};
 
 use super::{labels, measure};
 use crate::file::text;
@@ -26,23 +26,21 @@ pub struct Choose {
 impl Choose {
     /// Draws it.
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Actions) {
-        ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
-            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+        let frame = Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO });
+        Panel::bottom("lab measure").resizable(false).show_separator_line(false).frame(frame).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            measure::ui(ui, state, actions);
+        });
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+            ScrollArea::vertical().id_salt("lab choice").auto_shrink(false).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 4.0;
-                measure::ui(ui, state, actions);
-            });
-            ui.add_space(4.0);
-            ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                ScrollArea::vertical().id_salt("lab choice").auto_shrink(false).show(ui, |ui| {
-                    ui.spacing_mut().item_spacing.y = 4.0;
-                    self.reference(ui, state, actions);
-                    if let Slot::Ready(model) = &state.lab.reference {
-                        ui.add_space(theme::GRID);
-                        self.candidates(ui, state, model, actions);
-                        ui.add_space(theme::GRID);
-                        over(ui, state, actions);
-                    }
-                });
+                self.reference(ui, state, actions);
+                if let Slot::Ready(model) = &state.lab.reference {
+                    ui.add_space(theme::GRID);
+                    self.candidates(ui, state, model, actions);
+                    ui.add_space(theme::GRID);
+                    over(ui, state, actions);
+                }
             });
         });
     }

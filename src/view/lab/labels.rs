@@ -54,7 +54,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             }
         });
     });
-    if widgets::quiet(ui, None, "Q8_0 … Q2_K").on_hover_text("Choose the nine names that people choose among").clicked() {
+    if widgets::button(ui, None, "Q8_0 … Q2_K").on_hover_text("Choose the nine names that people choose among").clicked() {
         actions.push(Action::Lab(Wish::Ladder));
     }
 }

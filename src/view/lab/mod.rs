@@ -2,6 +2,7 @@
 
 mod cells;
 mod choose;
+mod facts;
 mod labels;
 mod ladder;
 mod measure;
@@ -140,11 +141,12 @@ impl LabPage {
                     ui.spacing_mut().item_spacing.x = 32.0;
                     ui.columns(2, |columns| {
                         columns.iter_mut().for_each(|column| column.spacing_mut().item_spacing = spacing);
-                        one(&mut columns[0], results, run);
+                        facts::ui(&mut columns[0], results, run);
                         self.what_if.ui(&mut columns[1], state, results, actions);
                     });
                 } else if let Some(run) = left {
-                    one(ui, results, run);
+                    ui.scope(|ui| facts::ui(ui, results, run));
+                    ui.add_space(theme::GRID * 2.0);
                     self.what_if.ui(ui, state, results, actions);
                 }
                 ui.add_space(theme::GRID * 2.0);
@@ -174,13 +176,6 @@ impl LabPage {
             actions.push(Action::Lab(Wish::Select(run)));
         }
     }
-}
-
-/// The candidate that is looked at, by its tokens.
-fn one(ui: &mut Ui, results: &Results, run: usize) {
-    let run = &results.runs[run];
-    widgets::section(ui, &format!("KL per token of {}", run.candidate.name));
-    spread::histogram(ui, run, results);
 }
 
 /// What to keep, in one sentence, and why.

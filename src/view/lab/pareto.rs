@@ -21,6 +21,8 @@ pub enum Against {
 
 /// KL below this is drawn here.
 const LEAST: f64 = 1e-7;
+/// Below so many powers of ten there are lines between them.
+const NEAR_DECADES: f64 = 1.6;
 /// A click this near to a point chooses it.
 const NEAR: f32 = 18.0;
 /// The radius of a point.
@@ -120,8 +122,10 @@ impl Pareto {
             .x_grid_spacer(round_steps)
             .y_grid_spacer(decades)
             .y_axis_label("KL, nats")
-            .y_axis_formatter(|mark, _| if is_decade(mark.value) { nats(10.0_f64.powf(mark.value)) } else { String::new() })
+            .y_axis_formatter(|mark, _| if is_named(mark.value, high - low) { nats(10.0_f64.powf(mark.value)) } else { String::new() })
             .x_axis_formatter(move |mark, _| match against {
+                // It would reach beyond the picture.
+                _ if mark.value > to - (to - from) * 0.05 => String::new(),
                 Against::Size => bytes(mark.value).on_disk(),
                 Against::Speed => format!("{} tok/s", significant(mark.value)),
             })
@@ -245,8 +249,10 @@ fn described(results: &Results, marks: &[Mark], against: Against) -> String {
     format!("KL against {against}: {}", all.join(", "))
 }
 
-fn is_decade(log: f64) -> bool {
-    (log - log.round()).abs() < 1e-6
+/// Whether a line has a number: powers of ten, and where there are few of them, twice and five times as much.
+fn is_named(log: f64, span: f64) -> bool {
+    let is = |n: f64| (log - n.log10() - (log - n.log10()).round()).abs() < 1e-6;
+    is(1.0) || (span < NEAR_DECADES && (is(2.0) || is(5.0)))
 }
 
 /// Lines at powers of ten and at their multiples.
@@ -258,7 +264,7 @@ fn decades(input: GridInput) -> Vec<GridMark> {
     }
     #[expect(clippy::cast_possible_truncation, reason = "powers of ten between 1e-8 and 1e2")]
     let decades = (low.floor() as i32)..=(high.ceil() as i32);
-    let near = high - low < 1.2;
+    let near = high - low < NEAR_DECADES;
     let marks = decades.flat_map(|decade| (1..10_u8).map(move |n| (n, f64::from(decade) + f64::from(n).log10())));
     marks
         .filter(|(n, value)| (*n == 1 || near) && (low..=high).contains(value))

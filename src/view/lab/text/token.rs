@@ -151,6 +151,9 @@ fn visible(text: &str) -> String {
             c => c,
         })
         .collect();
+    if signs.is_empty() {
+        return "(part of a character)".to_owned();
+    }
     let signs = if signs.trim().is_empty() { signs.replace(' ', "·") } else { signs };
     inert(&signs).into_owned()
 }
