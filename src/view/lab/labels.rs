@@ -1,5 +1,7 @@
 //! The names that people know quantizations by, as chips of which any number can be chosen.
 
+use std::fmt::Write as _;
+
 use egui::{Response, RichText, Role, Sense, StrokeKind, Ui, WidgetInfo, vec2};
 
 use crate::lab::label::Label;
@@ -64,7 +66,8 @@ fn told(label: Label, offer: Option<&Offer>) -> String {
     let mut words = glossary::explain(label.name()).map_or_else(String::new, |sentence| format!("{sentence}\n"));
     match offer.map(|offer| &offer.made) {
         Some(Ok((bytes, bits, really))) => {
-            words.push_str(&format!("Here: {}, {} bits per weight\n{really}", bytes.on_disk(), significant(*bits)));
+            // Writing to a string cannot fail.
+            let _written = write!(words, "Here: {}, {} bits per weight\n{really}", bytes.on_disk(), significant(*bits));
         }
         Some(Err(error)) => words.push_str(&error.to_string()),
         None => {}

@@ -140,7 +140,9 @@ impl LabPage {
                     let spacing = ui.spacing().item_spacing;
                     ui.spacing_mut().item_spacing.x = 32.0;
                     ui.columns(2, |columns| {
-                        columns.iter_mut().for_each(|column| column.spacing_mut().item_spacing = spacing);
+                        for column in columns.iter_mut() {
+                            column.spacing_mut().item_spacing = spacing;
+                        }
                         facts::ui(&mut columns[0], results, run);
                         self.what_if.ui(&mut columns[1], state, results, actions);
                     });

@@ -117,7 +117,7 @@ pub fn point(run: usize, chunk: Option<usize>, kld: f64) -> Point {
         in_full: None,
         nll: 2.0 + kld,
         reference_nll: 2.0,
-        same_top: i % 9 != 0,
+        same_top: !i.is_multiple_of(9),
         top: vec![(1, -0.3), (2, -1.9), (3, -3.0)],
     };
     let differences: Arc<[Difference]> = (0..positions).map(difference).collect();
