@@ -160,7 +160,6 @@ fn tour(model: &Path, theme: Theme) {
     session.picture("memory");
     assert!(session.harness.state().state().memory.samples().len() > 20);
     tensors(&mut session);
-    lab(&mut session);
 }
 
 /// The page of tensors: the map of the file, a matrix, its numbers, all tensors in a grid, and two files beside each other.
@@ -206,14 +205,19 @@ fn tensors(session: &mut Session) {
 }
 
 /// The lab: a ladder measured against the model, and the text where it differs.
-fn lab(session: &mut Session) {
+fn lab(model: &Path, theme: Theme) {
+    let mut session = Session::start(model, theme);
+    session.until("the disk is searched", |state| matches!(state.found, Slot::Ready(_)) && state.restored.ready().is_some());
+    let file = session.harness.state().state().found.ready().unwrap()[0].path.clone();
+    session.perform(Action::Open { path: file, load: false });
+    session.until("the header is read", |state| state.opened.ready().is_some());
     session.perform(Action::Go(Page::Lab));
     let planned = |state: &State| state.lab.plan.is_some() && state.lab.planning.job().is_none();
     session.until("the reference is planned", planned);
     for label in ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "q3_k_m", "q2_k"] {
         session.perform(Action::Lab(Experiment::Label(Label::named(label).unwrap(), true)));
     }
-    session.perform(Action::Lab(Experiment::Chunks(2)));
+    session.perform(Action::Lab(Experiment::Chunks(1)));
     session.until("the candidates are planned", planned);
     session.perform(Action::Lab(Experiment::Compare));
     session.until("all is measured", |state| state.lab.measuring.job().is_none());
@@ -247,4 +251,14 @@ fn the_pictures_show_the_real_model_in_both_themes() {
     }
     tour(&model, Theme::Dark);
     tour(&model, Theme::Light);
+}
+
+#[test]
+fn the_lab_shows_a_real_ladder_in_both_themes() {
+    let Some(model) = starter() else { return };
+    if !can_draw() {
+        return;
+    }
+    lab(&model, Theme::Dark);
+    lab(&model, Theme::Light);
 }
