@@ -8,7 +8,7 @@ use crate::lab::advice::nats;
 use crate::view::theme;
 
 /// KL between which a word's colour changes, in nats.
-pub const SHOWN: RangeInclusive<f64> = 0.003..=3.0;
+pub const SHOWN: RangeInclusive<f64> = 0.01..=3.0;
 
 /// Where a KL stands between the ends, 0 to 1.
 #[must_use]
@@ -26,9 +26,9 @@ pub fn color(palette: &theme::Palette, kld: f64) -> Color32 {
 
 /// The scale with its numbers.
 pub fn legend(ui: &mut Ui, width: f32) {
-    const MARKS: [f64; 4] = [0.003, 0.03, 0.3, 3.0];
+    const MARKS: [f64; 4] = [0.01, 0.1, 1.0, 3.0];
     let (rect, response) = ui.allocate_exact_size(vec2(width, 28.0), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "colours from 0.003 to 3 nats of KL divergence"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "colours from 0.01 to 3 nats of KL divergence"));
     let palette = theme::palette(ui);
     let bar = Rect::from_min_max(pos2(rect.left(), rect.top()), pos2(rect.right(), rect.top() + 10.0));
     let steps = 48_u8;
@@ -53,5 +53,9 @@ pub fn legend(ui: &mut Ui, width: f32) {
         let words = if i == 3 { format!("{mark} nats") } else { mark.to_string() };
         ui.painter().text(pos2(x, rect.bottom()), align, words, font.clone(), palette.secondary);
     }
-    response.on_hover_text(format!("KL divergence of each token, from {} nats and below to {} and above", nats(0.003), nats(3.0)));
+    response.on_hover_text(format!(
+        "KL divergence of each token, from {} nats and below to {} and above",
+        nats(*SHOWN.start()),
+        nats(*SHOWN.end())
+    ));
 }

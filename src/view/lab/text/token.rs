@@ -8,7 +8,7 @@ use crate::engine::cut::Token;
 use crate::lab::advice::nats;
 use crate::lab::row::Ranked;
 use crate::state::lab::Results;
-use crate::units::percent;
+use crate::units::{THIN_SPACE, percent};
 use crate::view::chat::inert::inert;
 use crate::view::{theme, widgets};
 
@@ -39,7 +39,8 @@ pub fn ui(ui: &mut Ui, results: &Results, run: usize, place: Place) {
         probability(found.reference_nll),
         probability(found.nll)
     );
-    widgets::small(ui, figures);
+    // A number and its unit stay on one line.
+    widgets::small(ui, figures.replace(THIN_SPACE, "\u{a0}"));
     let expected = place.token.checked_sub(1 + results.half).and_then(|i| results.expected.get(&place.chunk)?.get(i));
     let name = widgets::shortened(&results.runs[run].candidate.name, 22);
     ui.columns(2, |columns| {
