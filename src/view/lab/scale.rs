@@ -26,7 +26,7 @@ pub fn color(palette: &theme::Palette, kld: f64) -> Color32 {
 
 /// The scale with its numbers.
 pub fn legend(ui: &mut Ui, width: f32) {
-    const MARKS: [f64; 4] = [0.01, 0.1, 1.0, 3.0];
+    const MARKS: [f64; 4] = [0.01, 0.1, 0.5, 3.0];
     let (rect, response) = ui.allocate_exact_size(vec2(width, 28.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "colours from 0.01 to 3 nats of KL divergence"));
     let palette = theme::palette(ui);
