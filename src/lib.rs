@@ -49,9 +49,9 @@
 //!    answered within one layer of one chunk (`worker`, `app`, `engine`).
 //! 7. A panic in a job is a failed job and not a dead lane (`worker`).
 //! 8. Planned = charged for weights and for the KV cache at its current capacity; charged ≤ counted; after Unload the ledger is zero and
-//!    counted is back (`tests/memory_truth.rs`).
+//!    counted is back (`tests/memory_truth`).
 //! 9. Any `State` can be drawn at any size in both themes without a panic; every input has an accessible name (`views`).
-//! 10. No header, however it lies, allocates more than 8 × the file's length + 1 MiB (`tests/memory_truth.rs`, `gguf_lies`).
+//! 10. No header, however it lies, allocates more than 8 × the file's length + 1 MiB (`tests/memory_truth`, `gguf_lies`).
 //!
 //! # Where this differs from the first plan
 //!

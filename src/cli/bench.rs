@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::kernels::bandwidth::Bandwidth;
 use crate::memory::ledger::Ledger;
 use crate::memory::plan::KvDtype;
-use crate::units::{TokensPerSecond, percent};
+use crate::units::{Bytes, TokensPerSecond, percent};
 
 /// Tokens of the prompt where the model has room for them.
 const PROMPT: usize = 512;
@@ -34,6 +34,8 @@ pub fn run(args: &Args) -> Result<()> {
     let measure = || Bandwidth::measure(&loaded.pool, &Ledger::default(), prepare::machine().available);
     let before = measure();
     let runner = loaded.session.runner_mut();
+    // As the app does while nobody asks anything.
+    runner.settle(Bytes(u64::MAX));
     let mut token = pseudo_tokens(spec.n_vocab);
 
     let mut feed = |runner: &mut Runner, n: usize, one_by_one: bool| -> Result<TokensPerSecond> {

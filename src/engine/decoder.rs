@@ -59,6 +59,12 @@ impl Decoder {
         &self.spec
     }
 
+    /// Its weights.
+    #[must_use]
+    pub const fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
     /// The heads of each of its layers.
     #[must_use]
     pub const fn heads(&self) -> Heads {

@@ -56,6 +56,13 @@ pub struct Layer {
     pub ffn_post_norm: Option<Vector>,
 }
 
+impl Layer {
+    fn matrices(&self) -> [&Weight; 7] {
+        let Self { attn_q, attn_k, attn_v, attn_output, ffn_gate, ffn_up, ffn_down, .. } = self;
+        [attn_q, attn_k, attn_v, attn_output, ffn_gate, ffn_up, ffn_down]
+    }
+}
+
 /// A decoder's weights.
 #[derive(Debug)]
 pub struct Weights {
@@ -73,6 +80,13 @@ pub struct Weights {
     pub rope_freqs: Option<Vector>,
     /// The same for a context that is no longer than the original one, and for a longer one (Phi 3).
     pub rope_factors: [Option<Vector>; 2],
+}
+
+impl Weights {
+    /// All matrices.
+    pub fn matrices(&self) -> impl Iterator<Item = &Weight> {
+        self.layers.iter().flat_map(Layer::matrices).chain(&self.output).chain([&self.embedding])
+    }
 }
 
 /// What a matrix becomes.

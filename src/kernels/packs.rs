@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use super::stored::Stored;
-use crate::memory::alloc;
 
 /// What the system gives zeroed without touching it: larger alignments are zeroed by hand.
 type Unit = u128;
@@ -27,7 +26,6 @@ impl<P: Stored> Packs<P> {
         let memory = Box::new_zeroed_slice(units);
         // SAFETY: zeros are integers.
         let memory: Box<[Unit]> = unsafe { memory.assume_init() };
-        alloc::prefer_large_pages(&memory);
         let start = memory.as_ptr().cast::<u8>().align_offset(align_of::<P>());
         Self { memory, start, len, of: PhantomData }
     }

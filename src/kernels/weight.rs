@@ -18,8 +18,8 @@ use super::stored::{self, Staging, Stored, with_packed};
 use super::{quantize, quantizers};
 use crate::error::{Error, Result};
 use crate::file::{DType, ModelFile, TensorInfo};
-use crate::memory::Part;
 use crate::memory::ledger::{Ledger, Paid};
+use crate::memory::{Part, alloc};
 use crate::units::Bytes;
 
 /// Bytes of a file that are read between two looks at the stop flag.
@@ -45,6 +45,8 @@ type ReadRows<'a> = &'a (dyn Fn(usize, &mut [u8]) -> Result<()> + Sync);
 /// Packed rows behind one interface, whatever their type.
 trait Rows: Send + Sync {
     fn size(&self) -> usize;
+    /// Moves some of its bytes onto large pages.
+    fn make_pages_large(&self, bytes: Range<usize>);
     /// What activations are rounded to.
     fn rounded_type(&self) -> TypeId;
     fn round(&self, pool: &Pool, scratch: &mut Scratch, x: &[f32], cols: usize);
@@ -85,6 +87,10 @@ where
 {
     fn size(&self) -> usize {
         size_of_val::<[P]>(self)
+    }
+
+    fn make_pages_large(&self, bytes: Range<usize>) {
+        alloc::make_pages_large(&self[bytes.start / size_of::<P>()..bytes.end.div_ceil(size_of::<P>())]);
     }
 
     fn rounded_type(&self) -> TypeId {
@@ -233,6 +239,11 @@ impl Weight {
     #[must_use]
     pub const fn bytes(&self) -> Bytes {
         self.packs.bytes()
+    }
+
+    /// Moves some of its bytes onto large pages, where the system can do that.
+    pub fn make_pages_large(&self, bytes: Range<usize>) {
+        self.packs.make_pages_large(bytes);
     }
 
     /// The blocks, row by row, as a file has them.

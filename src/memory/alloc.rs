@@ -227,13 +227,15 @@ pub fn trim() {
     }
 }
 
-/// Asks for large pages behind memory that will be written as a whole, where the system gives them on demand: fewer of them are faster
-/// to get and to look up.
-pub fn prefer_large_pages<T>(memory: &[T]) {
+/// Moves memory that was written onto large pages where the system can do that: they are faster to look up. It costs a copy, and where a
+/// virtual machine has to ask its host for each of them, getting them takes longer than reading the weights did; so this is for when
+/// nothing else is to be done.
+pub fn make_pages_large<T>(memory: &[T]) {
     #[cfg(target_os = "linux")]
     {
         const PAGE: usize = 4096;
-        const MADV_HUGEPAGE: i32 = 14;
+        // Since Linux 6.1; others say no.
+        const MADV_COLLAPSE: i32 = 25;
         unsafe extern "C" {
             fn madvise(start: *mut std::ffi::c_void, len: usize, advice: i32) -> i32;
         }
@@ -242,7 +244,7 @@ pub fn prefer_large_pages<T>(memory: &[T]) {
         if start < end {
             let from = memory.as_ptr().cast::<u8>().wrapping_add(start - memory.as_ptr().addr());
             // SAFETY: whole pages inside the memory; this advice changes nothing of what is in them.
-            unsafe { madvise(from.cast_mut().cast(), end - start, MADV_HUGEPAGE) };
+            unsafe { madvise(from.cast_mut().cast(), end - start, MADV_COLLAPSE) };
         }
     }
     #[cfg(not(target_os = "linux"))]

@@ -23,6 +23,9 @@ use crate::units::Bytes;
 /// Progress of a load is told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(50);
 
+/// What is settled of a model's weights each time: so little that a question hardly waits for it.
+const SETTLED: Bytes = Bytes(64 << 20);
+
 pub struct EngineLane {
     ledger: Ledger,
     store: LaneSender<Task>,
@@ -184,6 +187,18 @@ impl Lane for EngineLane {
     fn recover(&mut self, context: &Context<'_>) {
         // Whatever was half done in the model is not to be trusted.
         self.free(context);
+    }
+
+    /// A model that was loaded and is not asked anything is made a little faster.
+    fn has_leftovers(&self) -> bool {
+        self.session.as_ref().is_some_and(|(_, session)| !session.runner().is_settled())
+    }
+
+    fn finish_leftovers(&mut self) -> Result<()> {
+        if let Some((_, session)) = &mut self.session {
+            session.runner_mut().settle(SETTLED);
+        }
+        Ok(())
     }
 
     fn close(&mut self) {

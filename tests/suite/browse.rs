@@ -3,7 +3,7 @@
 use ponder::inspect::Model;
 use ponder::inspect::browse::filter::Filter;
 use ponder::inspect::browse::tree::{Arrangement, Column, Tree};
-use ponder::inspect::browse::treemap::{Area, Meaning, Treemap, squarified};
+use ponder::inspect::browse::treemap::{Area, Meaning, Treemap, squarified, strips};
 
 use crate::support::browse::listed;
 
@@ -92,6 +92,28 @@ fn a_pattern_of_many_stars_ends() {
     let model = listed(&[(name.as_str(), 4)]);
     let filter = Filter::parse(&format!("{}b", "*a".repeat(200))).unwrap();
     assert!(!filter.passes(&model.file.tensors[0], model.roles[0]));
+}
+
+#[test]
+fn layers_are_read_like_lines() {
+    let inside = Area { x: 1.0, y: 2.0, width: 6.0, height: 4.0 };
+    for sizes in [vec![1.0; 24], vec![3.0, 1.0, 1.0, 2.0, 2.0, 5.0, 0.5, 0.5], vec![7.0], vec![1.0, 0.0, 2.0]] {
+        let areas = strips(&sizes, inside);
+        let (sum, map) = (sizes.iter().sum::<f64>(), inside.width * inside.height);
+        for (area, size) in areas.iter().zip(&sizes) {
+            assert!((area.width * area.height - size / sum * map).abs() < 1e-9, "{area:?} for {size}");
+        }
+        for pair in areas.windows(2) {
+            let beside = (pair[1].y - pair[0].y).abs() < 1e-9 && pair[1].x >= pair[0].x + pair[0].width - 1e-9;
+            let below = (pair[1].x - inside.x).abs() < 1e-9 && (pair[1].y - pair[0].y - pair[0].height).abs() < 1e-9;
+            assert!(beside || below, "{pair:?}");
+        }
+        let end = areas.last().unwrap();
+        assert!((end.x + end.width - 7.0).abs() < 1e-9 && (end.y + end.height - 6.0).abs() < 1e-9);
+    }
+    let [first, ..] = strips(&[1.0; 24], inside)[..] else { panic!() };
+    assert!((first.width - 1.0).abs() < 1e-9 && (first.height - 1.0).abs() < 1e-9, "24 squares in 6 × 4");
+    assert!(strips(&[], inside).is_empty());
 }
 
 #[test]

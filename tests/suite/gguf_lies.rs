@@ -1,6 +1,6 @@
 //! The ways in which a GGUF file can lie, one test per way, and files that are no models at all.
 //!
-//! What a lie may allocate is checked here by what the result holds; `tests/memory_truth.rs` counts what was allocated on the way.
+//! What a lie may allocate is checked here by what the result holds; `tests/memory_truth` counts what was allocated on the way.
 
 use ponder::error::Error;
 use ponder::file::metadata::Entry;

@@ -1,7 +1,8 @@
 //! Where the bytes are, as areas: part → layer → role → tensor, each as large as its share of the file.
 //!
 //! The whole map is a rectangle of width 1; places are F64, so that what is inside stays sharp however near one goes. Rows of areas are
-//! laid out as squarely as they can be (Bruls, Huizing and van Wijk: Squarified Treemaps, 2000); layers keep their order.
+//! laid out as squarely as they can be (Bruls, Huizing and van Wijk: Squarified Treemaps, 2000); layers stand in strips, to be read like
+//! lines (Bederson, Shneiderman and Wattenberg: Ordered and Quantum Treemaps, 2002).
 
 use std::collections::BTreeMap;
 
@@ -117,7 +118,9 @@ impl Treemap {
 
     fn lay_out(&mut self, groups: Vec<Group>, inside: Area, depth: usize) {
         let sizes: Vec<f64> = groups.iter().map(|group| group.bytes.as_f64()).collect();
-        for (group, area) in groups.into_iter().zip(squarified(&sizes, inside)) {
+        let ordered = matches!(groups.first(), Some(Group { meaning: Meaning::Layer(_), .. }));
+        let areas = if ordered { strips(&sizes, inside) } else { squarified(&sizes, inside) };
+        for (group, area) in groups.into_iter().zip(areas) {
             let at = self.regions.len();
             self.regions.push(Region { meaning: group.meaning, bytes: group.bytes, area, depth, end: at + 1 });
             self.lay_out(group.inside, area, depth + 1);
@@ -220,6 +223,44 @@ pub fn squarified(sizes: &[f64], inside: Area) -> Vec<Area> {
         at += len;
     }
     areas.resize(sizes.len(), Area { width: 0.0, height: 0.0, ..left });
+    areas
+}
+
+/// Areas of these sizes, which fill `inside` and are read like lines: as many strips as make the areas squarest.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a number of strips")]
+pub fn strips(sizes: &[f64], inside: Area) -> Vec<Area> {
+    let long = |area: &Area| (area.width / area.height).max(area.height / area.width);
+    let badness = |areas: &[Area]| areas.iter().filter(|area| area.width > 0.0 && area.height > 0.0).map(long).sum::<f64>();
+    let layouts = (1..=sizes.len()).map(|n| in_strips(sizes, n as f64, inside));
+    layouts.min_by(|a, b| badness(a).total_cmp(&badness(b))).unwrap_or_default()
+}
+
+/// The same in about `n` strips: an area stands in the one that its middle falls in.
+fn in_strips(sizes: &[f64], n: f64, inside: Area) -> Vec<Area> {
+    let total: f64 = sizes.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let mut before = 0.0;
+    let strip = |size: f64| {
+        let middle = before + size / 2.0;
+        before += size;
+        (middle / total * n).floor()
+    };
+    let strip_of: Vec<f64> = sizes.iter().copied().map(strip).collect();
+    let mut left = inside;
+    let mut rest = total;
+    let mut areas = Vec::with_capacity(sizes.len());
+    for same in strip_of.chunk_by(|a, b| (a - b).abs() < 0.5) {
+        let row = &sizes[areas.len()..areas.len() + same.len()];
+        let sum = row.iter().sum::<f64>();
+        let height = if rest > 0.0 { left.height * (sum / rest).min(1.0) } else { 0.0 };
+        let mut x = left.x;
+        for size in row {
+            let width = if sum > 0.0 { left.width * size / sum } else { 0.0 };
+            areas.push(Area { x, y: left.y, width, height });
+            x += width;
+        }
+        (left.y, left.height, rest) = (left.y + height, left.height - height, rest - sum);
+    }
     areas
 }
 

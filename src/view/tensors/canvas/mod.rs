@@ -326,6 +326,7 @@ impl Canvas {
                 self.whole();
             }
             if on_map {
+                ui.add_space(theme::GRID);
                 combo(ui, "Colours of the map", &mut self.tint, &Tint::ALL);
                 if self.tint.needs_counting() {
                     count_button(ui, browsing, actions);

@@ -49,13 +49,11 @@ fn of(ui: &mut Ui, block: &Block, subject: &Subject) {
     });
     let weights = if parts.values.len() == 1 { "1 weight".to_owned() } else { format!("{} weights", parts.values.len()) };
     let words = format!("{weights} of {} in {} bytes at byte {}", parts.dtype.name(), block.bytes.len(), grouped(block.offset));
-    ui.horizontal(|ui| {
-        widgets::small(ui, words);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if widgets::icon_button(ui, icons::COPY, "Copy the block's bytes as hex").clicked() {
-                ui.ctx().copy_text(block.bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
-            }
-        });
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        if widgets::icon_button(ui, icons::COPY, "Copy the block's bytes as hex").clicked() {
+            ui.ctx().copy_text(block.bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
+        }
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| widgets::small(ui, words));
     });
     bytes(ui, block);
     fields(ui, block);

@@ -51,7 +51,8 @@ pub(super) fn ui(ui: &mut Ui, layout: &mut Layout, model: &Model, tensor: usize,
         }
         fact(ui, "Size", &info.bytes.on_disk(), &info.bytes.0.to_string());
         let (from, to) = (grouped(info.offset), grouped(info.end()));
-        fact(ui, "Bytes in the file", &format!("{from} … {to}"), &format!("{}..{}", info.offset, info.end()));
+        fact(ui, "First byte", &from, &info.offset.to_string());
+        fact(ui, "End", &to, &info.end().to_string());
         let files = model.file.tensors.iter().map(|tensor| tensor.shard).max().unwrap_or(0) + 1;
         if files > 1 {
             let words = format!("{} of {files}", info.shard + 1);

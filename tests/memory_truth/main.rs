@@ -28,7 +28,9 @@ use ponder::memory::probe::Probe;
 use ponder::units::Bytes;
 use proptest::prelude::*;
 
-#[path = "suite/support/mod.rs"]
+mod browsing;
+
+#[path = "../suite/support/mod.rs"]
 #[expect(dead_code, reason = "the suite uses all of it")]
 mod support;
 
