@@ -5,6 +5,7 @@
 
 pub mod browse;
 pub mod export;
+pub mod lab;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,6 +93,8 @@ pub enum Command {
     Browse(Box<browse::Browse>),
     /// Write something for another program. Export lane.
     Export(Box<export::Export>),
+    /// Compare quantizations. Lanes of their own, which yield to the engine.
+    Lab(Box<lab::Lab>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
     PickPlace {
         /// The name that is proposed.
@@ -194,6 +197,8 @@ pub enum Step {
     Seen(browse::Seen),
     /// Which share of an export is written.
     Writing(f64),
+    /// Something of a comparison was found.
+    Lab(lab::Told),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
     Freed(ModelId),
     /// A download.
@@ -238,6 +243,8 @@ pub enum Outcome {
     Written(PathBuf),
     /// What browsing found.
     Found(browse::Found),
+    /// What the lab found.
+    Lab(lab::Found),
     /// Whether the desktop asks for dark windows; `None` where it does not say.
     Theme {
         /// See the variant.

@@ -16,6 +16,7 @@ use super::pass::Pass;
 use super::row::{Difference, Row};
 use super::run::{Kind, Run, Status};
 use super::text::Chunks;
+use crate::engine::cut::{Token, cut};
 use crate::engine::tokenizer::Tokenizer;
 use crate::engine::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
@@ -215,6 +216,13 @@ impl Comparison {
     #[must_use]
     pub fn piece(&self, token: u32) -> String {
         String::from_utf8_lossy(&self.tokenizer.token_bytes(token)).into_owned()
+    }
+
+    /// The text as tokens, chunk by chunk, to be looked at. A character of several tokens stands with the last of them, and the others
+    /// are empty.
+    #[must_use]
+    pub fn text(&self) -> Vec<Vec<Token>> {
+        self.chunks.tokens.iter().map(|ids| whole_characters(&self.tokenizer, ids)).collect()
     }
 
     /// What the reference expects at a scored position, if it has been there: its most probable tokens.
@@ -424,6 +432,28 @@ impl Comparison {
         let whole = fed.end == self.chunks.end() && self.runs[run].close_chunk(&self.chunks);
         Ok(if whole || (chunk == 0 && fed.end == self.chunks.half()) { Step::Point(run) } else { Step::Scored(run) })
     }
+}
+
+/// Tokens with the characters that they complete.
+fn whole_characters(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Token> {
+    let mut open: Vec<u8> = Vec::new();
+    let mut complete = |token: Token| {
+        open.extend(tokenizer.token_bytes(token.id).iter());
+        let text = match std::str::from_utf8(&open) {
+            Ok(text) => text.to_owned(),
+            Err(error) if error.error_len().is_none() => {
+                let rest = open.split_off(error.valid_up_to());
+                let text = String::from_utf8_lossy(&open).into_owned();
+                open = rest;
+                return Token { text, ..token };
+            }
+            // It is no text whatever follows.
+            Err(_) => token.text.clone(),
+        };
+        open.clear();
+        Token { text, ..token }
+    };
+    cut(tokenizer, ids).into_iter().map(&mut complete).collect()
 }
 
 /// What is to be done next.

@@ -45,6 +45,7 @@ impl State {
             Step::Fetching(progress) if self.starter.waits_for(job) => self.starter = Slot::Busy { job, progress: Some(progress) },
             Step::Seen(seen) => self.seen(job, seen),
             Step::Writing(share) => self.wrote(job, share),
+            Step::Lab(told) => self.lab_told(job, told),
             Step::Reading { done, total } => {
                 if let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) {
                     answering.phase = Phase::Reading { done, total };
@@ -90,6 +91,9 @@ impl State {
         }
         if self.exporting.waits_for(job) {
             return self.exported(job, outcome);
+        }
+        if self.lab.waits_for(job) {
+            return self.lab_done(job, outcome);
         }
         if self.tokens.asked.waits_for(job) {
             return self.tokenized(outcome);

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod browse;
 pub mod chats;
 pub mod export;
+pub mod lab;
 pub mod notice;
 pub mod perform;
 mod saving;
@@ -153,6 +154,8 @@ pub struct State {
     pub browsing: browse::Browsing,
     /// What is being taken away.
     pub exporting: export::Exporting,
+    /// The page of the lab.
+    pub lab: lab::Lab,
     /// What the person chose.
     pub settings: Settings,
     /// Whether the desktop asks for dark windows; `None` until it has said so.
@@ -205,6 +208,7 @@ impl State {
             bandwidth: Slot::Empty,
             browsing: browse::Browsing::default(),
             exporting: export::Exporting::default(),
+            lab: lab::Lab::default(),
             settings: Settings::default(),
             system_is_dark: None,
             notices: Notices::default(),

@@ -1,15 +1,17 @@
 //! The only threads and channels: lanes that turn orders into events.
 //!
 //! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
-//! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers; the *scan
-//! lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
-//! *export lane* writes what is taken away; the *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
+//! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers, and so do the lanes of
+//! the *lab*, of which one plans and one measures; the *scan lane* looks for models in folders that may be slow; the *store lane*
+//! writes chats and settings; the *net lane* downloads; the *export lane* writes what is taken away; the *dialog lane* waits for the
+//! desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod browse;
 mod dialog;
 mod engine;
 mod export;
 mod inspect;
+mod lab;
 mod lane;
 mod monitor;
 mod net;
@@ -31,6 +33,7 @@ use crate::library::Folders;
 use crate::memory::ledger::Ledger;
 use crate::memory::probe::Probe;
 use crate::message::browse::Kind;
+use crate::message::lab::Lab;
 use crate::message::{Command, Event, JobId, Order, Outcome};
 
 use lane::{Lane, LaneSender};
@@ -55,6 +58,8 @@ pub struct Worker {
     stops: Stops,
     /// The job of each kind of browsing that was ordered last: the next one stops it.
     browsing: Mutex<BTreeMap<Kind, JobId>>,
+    /// The plan of a comparison that was ordered last: the next one stops it.
+    planning: Mutex<Option<JobId>>,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -69,6 +74,8 @@ struct Lanes {
     look: LaneSender<Order>,
     tiles: LaneSender<Order>,
     survey: LaneSender<Order>,
+    lab: LaneSender<Order>,
+    lab_plan: LaneSender<Order>,
     export: LaneSender<Order>,
     monitor: Sender<()>,
 }
@@ -90,7 +97,7 @@ impl Worker {
         let (monitor, activity) = monitor::start(&mut threads, outbox.clone(), ledger.clone())?;
         let mut start = Starter { threads: &mut threads, outbox: &outbox, stops: &stops };
         let store = start.lane("store", store::StoreLane::new(folders.clone()))?;
-        let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity, courtesy.clone()))?;
+        let engine = start.lane("engine", engine::EngineLane::new(ledger.clone(), store.clone(), activity.clone(), courtesy.clone()))?;
         let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
         let scan = start.lane("scan", inspect::InspectLane::new(folders.clone()))?;
         let net = start.lane("net", net::NetLane::new(folders))?;
@@ -100,10 +107,23 @@ impl Worker {
         let look = start.lane("look", browse(processors))?;
         let tiles = start.lane("tiles", browse(1))?;
         let survey = start.lane("survey", browse(processors))?;
+        let weigh = || lab::LabLane::new(courtesy.clone(), ledger.clone(), activity.clone());
+        let lab = start.lane("lab", weigh())?;
+        let lab_plan = start.lane("lab plan", weigh())?;
         let export = start.lane("export", export::ExportLane)?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, export, monitor };
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, lab, lab_plan, export, monitor };
         let browsing = Mutex::default();
-        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, browsing, closing, threads })
+        Ok(Self {
+            lanes: Some(lanes),
+            events,
+            answers: Mutex::default(),
+            wake,
+            stops,
+            browsing,
+            planning: Mutex::default(),
+            closing,
+            threads,
+        })
     }
 
     /// Gives an order. Never blocks: a lane whose queue is full refuses the job.
@@ -133,6 +153,10 @@ impl Worker {
                 };
                 lane.send(order).is_ok()
             }
+            Command::Lab(ref lab) => {
+                let plans = matches!(**lab, Lab::Open(_) | Lab::Plan(_));
+                if plans { lanes.lab_plan.send(order).is_ok() } else { lanes.lab.send(order).is_ok() }
+            }
             Command::Export(_) => lanes.export.send(order).is_ok(),
             _ => lanes.engine.send(order).is_ok(),
         };
@@ -149,6 +173,12 @@ impl Worker {
             Command::Inspect(_) => std::mem::take(&mut *browsing).into_values().for_each(|job| self.stops.raise(job)),
             Command::Browse(browse) => {
                 if let Some(before) = browsing.insert(browse.kind(), order.job) {
+                    self.stops.raise(before);
+                }
+            }
+            Command::Lab(lab) if matches!(**lab, Lab::Plan(_)) => {
+                let mut planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(before) = planning.replace(order.job) {
                     self.stops.raise(before);
                 }
             }

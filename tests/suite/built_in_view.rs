@@ -18,8 +18,8 @@ type Chat = Drawn<ponder::view::chat::ChatPage>;
 
 #[test]
 fn home_lists_it_first_and_one_press_loads_it() {
-    for scene in [Scene::new(), Scene::library(), Scene::fetching(), Scene::loaded()] {
-        let mut scene = scene;
+    for scene in [Scene::new as fn() -> Scene, Scene::library, Scene::fetching, Scene::loaded] {
+        let mut scene = scene();
         scene.state.page = Page::Home;
         scene.state.settings.recent.insert(0, WORD.into());
         let mut stage = Stage::of(scene);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use egui::accesskit::Role;
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ponder::app::{App, Start};
 use ponder::engine::sampler::Sampling;
 use ponder::inspect::Model;
@@ -15,6 +15,7 @@ use ponder::lab::mix::{Mix, Recipe};
 use ponder::lab::quantize;
 use ponder::library::Folders;
 use ponder::state::browse::Wish;
+use ponder::state::lab::Wish as Experiment;
 use ponder::state::{Action, Page, Slot, State};
 use ponder::store::settings::{Settings, Theme};
 
@@ -218,6 +219,45 @@ fn tensors(session: &mut Session) {
     session.picture("compare");
 }
 
+/// The lab: a ladder measured against the model, and the text where it differs.
+fn lab(model: &Path, theme: Theme) {
+    let mut session = Session::start(model, theme);
+    session.until("the disk is searched", |state| matches!(state.found, Slot::Ready(_)) && state.restored.ready().is_some());
+    let file = session.harness.state().state().found.ready().unwrap()[0].path.clone();
+    session.perform(Action::Open { path: file, load: false });
+    session.until("the header is read", |state| state.opened.ready().is_some());
+    session.perform(Action::Go(Page::Lab));
+    let planned = |state: &State| state.lab.plan.is_some() && state.lab.planning.job().is_none();
+    session.until("the reference is planned", planned);
+    for label in ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "q3_k_m", "q2_k"] {
+        session.perform(Action::Lab(Experiment::Label(Label::named(label).unwrap(), true)));
+    }
+    session.perform(Action::Lab(Experiment::Chunks(1)));
+    session.until("the candidates are planned", planned);
+    session.perform(Action::Lab(Experiment::Compare));
+    session.until("all is measured", |state| state.lab.measuring.job().is_none());
+    let results = session.harness.state().state().lab.results.as_ref().unwrap();
+    assert!(results.candidates().all(|(_, run)| run.status == ponder::lab::run::Status::Done));
+    let run = |name: &str| results.candidates().find(|(_, run)| run.candidate.name == name).unwrap().0;
+    let (middle, small) = (run("Q4_K_M"), run("Q3_K_M"));
+    session.perform(Action::Lab(Experiment::Select(middle)));
+    session.harness.hover_at(egui::pos2(700.0, 6.0));
+    session.harness.run_steps(4);
+    session.picture("lab-pareto");
+    session.perform(Action::Lab(Experiment::Select(small)));
+    session.harness.get_by_label("Show Where it differs").click();
+    session.harness.run_steps(4);
+    let worst = session
+        .harness
+        .get_all_by_role(egui::Role::Button)
+        .find_map(|node| node.accesskit_node().label().filter(|label| label.starts_with("Go to ")));
+    session.harness.get_all_by_label(&worst.unwrap()).next().unwrap().click();
+    session.harness.run_steps(4);
+    session.harness.hover_at(egui::pos2(700.0, 6.0));
+    session.harness.run_steps(4);
+    session.picture("divergence-text");
+}
+
 #[test]
 fn the_pictures_show_the_real_model_in_both_themes() {
     let Some(model) = starter() else { return };
@@ -226,4 +266,14 @@ fn the_pictures_show_the_real_model_in_both_themes() {
     }
     tour(&model, Theme::Dark);
     tour(&model, Theme::Light);
+}
+
+#[test]
+fn the_lab_shows_a_real_ladder_in_both_themes() {
+    let Some(model) = starter() else { return };
+    if !can_draw() {
+        return;
+    }
+    lab(&model, Theme::Dark);
+    lab(&model, Theme::Light);
 }
