@@ -4,6 +4,8 @@
 //! the worker and the worker never sees the state: both see this.
 
 pub mod browse;
+pub mod make;
+pub mod side;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -89,6 +91,10 @@ pub enum Command {
     },
     /// Look at tensors. Lanes of their own, which yield to the engine.
     Browse(Box<browse::Browse>),
+    /// Ask several models the same. A lane of its own, which yields to the engine.
+    Side(Box<side::Ask>),
+    /// Measure or write a mix. A lane of its own, which yields to the engine.
+    Make(Box<make::Make>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
     PickPlace {
         /// The name that is proposed.
@@ -189,6 +195,10 @@ pub enum Step {
     },
     /// Something of a tensor was seen.
     Seen(browse::Seen),
+    /// One of several models that are asked the same moved on.
+    Side(side::Seen),
+    /// A mix is being measured or written.
+    Making(make::Making),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
     Freed(ModelId),
     /// A download.
@@ -231,6 +241,10 @@ pub enum Outcome {
     PickedPlace(Option<PathBuf>),
     /// What browsing found.
     Found(browse::Found),
+    /// All that were asked the same have answered, failed or been stopped.
+    Sided,
+    /// A mix was measured or written.
+    Made(make::Made),
     /// Whether the desktop asks for dark windows; `None` where it does not say.
     Theme {
         /// See the variant.

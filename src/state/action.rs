@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::browse::Wish;
+use super::{make, side};
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
@@ -145,6 +146,10 @@ pub enum Action {
     ForgetRecent(PathBuf),
     /// Look at tensors.
     Browse(Wish),
+    /// Ask several models the same.
+    Side(side::Wish),
+    /// Measure or write a mix.
+    Make(make::Wish),
     /// Close a notice.
     Dismiss(u64),
 }

@@ -44,6 +44,8 @@ impl State {
             }
             Step::Fetching(progress) if self.starter.waits_for(job) => self.starter = Slot::Busy { job, progress: Some(progress) },
             Step::Seen(seen) => self.seen(job, seen),
+            Step::Side(seen) => self.side_seen(job, seen),
+            Step::Making(making) => self.making(job, making),
             Step::Reading { done, total } => {
                 if let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) {
                     answering.phase = Phase::Reading { done, total };
@@ -86,6 +88,12 @@ impl State {
         }
         if self.browsing.waits_for(job) {
             return self.browsed(job, outcome);
+        }
+        if self.side.asking.waits_for(job) {
+            return self.side_done(outcome);
+        }
+        if self.workshop.waits_for(job) {
+            return self.made(job, outcome);
         }
         if self.tokens.asked.waits_for(job) {
             return self.tokenized(outcome);

@@ -8,9 +8,11 @@ mod answer;
 pub mod apply;
 pub mod browse;
 pub mod chats;
+pub mod make;
 pub mod notice;
 pub mod perform;
 mod saving;
+pub mod side;
 pub mod slot;
 mod speed;
 pub mod tokens;
@@ -150,6 +152,10 @@ pub struct State {
     pub bandwidth: Slot<Bandwidth>,
     /// The page of tensors.
     pub browsing: browse::Browsing,
+    /// One prompt to several models.
+    pub side: side::Side,
+    /// Distortion of tensors, and what is written as a file.
+    pub workshop: make::Workshop,
     /// What the person chose.
     pub settings: Settings,
     /// Whether the desktop asks for dark windows; `None` until it has said so.
@@ -201,6 +207,8 @@ impl State {
             memory: History::default(),
             bandwidth: Slot::Empty,
             browsing: browse::Browsing::default(),
+            side: side::Side::default(),
+            workshop: make::Workshop::default(),
             settings: Settings::default(),
             system_is_dark: None,
             notices: Notices::default(),

@@ -2,7 +2,8 @@
 //!
 //! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
 //! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers; the *scan
-//! lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane* downloads; the
+//! lane* looks for models in folders that may be slow; *side* asks several models the same and *make* measures and writes mixes, and both
+//! yield to the engine; the *store lane* writes chats and settings; the *net lane* downloads; the
 //! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod browse;
@@ -10,9 +11,11 @@ mod dialog;
 mod engine;
 mod inspect;
 mod lane;
+mod make;
 mod monitor;
 mod net;
 mod outbox;
+mod side;
 mod stops;
 mod store;
 
@@ -30,6 +33,7 @@ use crate::library::Folders;
 use crate::memory::ledger::Ledger;
 use crate::memory::probe::Probe;
 use crate::message::browse::Kind;
+use crate::message::make::Make;
 use crate::message::{Command, Event, JobId, Order, Outcome};
 
 use lane::{Lane, LaneSender};
@@ -54,6 +58,8 @@ pub struct Worker {
     stops: Stops,
     /// The job of each kind of browsing that was ordered last: the next one stops it.
     browsing: Mutex<BTreeMap<Kind, JobId>>,
+    /// The distortion that was ordered last: the next one stops it.
+    distorting: Mutex<Option<JobId>>,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -68,6 +74,8 @@ struct Lanes {
     look: LaneSender<Order>,
     tiles: LaneSender<Order>,
     survey: LaneSender<Order>,
+    side: LaneSender<Order>,
+    make: LaneSender<Order>,
     monitor: Sender<()>,
 }
 
@@ -88,6 +96,7 @@ impl Worker {
         let (monitor, activity) = monitor::start(&mut threads, outbox.clone(), ledger.clone())?;
         let mut start = Starter { threads: &mut threads, outbox: &outbox, stops: &stops };
         let store = start.lane("store", store::StoreLane::new(folders.clone()))?;
+        let side = start.lane("side", side::SideLane::new(ledger.clone(), activity.clone(), courtesy.clone()))?;
         let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity, courtesy.clone()))?;
         let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
         let scan = start.lane("scan", inspect::InspectLane::new(folders.clone()))?;
@@ -98,9 +107,10 @@ impl Worker {
         let look = start.lane("look", browse(processors))?;
         let tiles = start.lane("tiles", browse(1))?;
         let survey = start.lane("survey", browse(processors))?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, monitor };
-        let browsing = Mutex::default();
-        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, browsing, closing, threads })
+        let make = start.lane("make", make::MakeLane::new(courtesy.clone(), processors))?;
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, side, make, monitor };
+        let (browsing, distorting) = (Mutex::default(), Mutex::default());
+        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, browsing, distorting, closing, threads })
     }
 
     /// Gives an order. Never blocks: a lane whose queue is full refuses the job.
@@ -114,6 +124,7 @@ impl Worker {
         }
         self.stops.register(job);
         self.stop_browsing(&order);
+        self.stop_distorting(&order);
         let taken = match order.command {
             Command::Inspect(_) => lanes.inspect.send(order).is_ok(),
             Command::Scan { .. } => lanes.scan.send(order).is_ok(),
@@ -130,6 +141,8 @@ impl Worker {
                 };
                 lane.send(order).is_ok()
             }
+            Command::Side(_) => lanes.side.send(order).is_ok(),
+            Command::Make(_) => lanes.make.send(order).is_ok(),
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
@@ -149,6 +162,16 @@ impl Worker {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The same for distortions.
+    fn stop_distorting(&self, order: &Order) {
+        if let Command::Make(make) = &order.command
+            && matches!(**make, Make::Distort { .. })
+            && let Some(before) = self.distorting.lock().unwrap_or_else(PoisonError::into_inner).replace(order.job)
+        {
+            self.stops.raise(before);
         }
     }
 

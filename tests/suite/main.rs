@@ -53,6 +53,7 @@ mod requantize;
 mod safetensors;
 mod sampler;
 mod scan;
+mod side;
 mod speed;
 mod speed_view;
 mod split_lies;
