@@ -6,6 +6,7 @@
 pub mod browse;
 pub mod make;
 pub mod side;
+pub mod lab;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -95,6 +96,8 @@ pub enum Command {
     Side(Box<side::Ask>),
     /// Measure or write a mix. A lane of its own, which yields to the engine.
     Make(Box<make::Make>),
+    /// Compare quantizations. Lanes of their own, which yield to the engine.
+    Lab(Box<lab::Lab>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
     PickPlace {
         /// The name that is proposed.
@@ -199,6 +202,8 @@ pub enum Step {
     Side(side::Seen),
     /// A mix is being measured or written.
     Making(make::Making),
+    /// Something of a comparison was found.
+    Lab(lab::Told),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
     Freed(ModelId),
     /// A download.
@@ -245,6 +250,8 @@ pub enum Outcome {
     Sided,
     /// A mix was measured or written.
     Made(make::Made),
+    /// What the lab found.
+    Lab(lab::Found),
     /// Whether the desktop asks for dark windows; `None` where it does not say.
     Theme {
         /// See the variant.

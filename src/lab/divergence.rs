@@ -16,6 +16,7 @@ use super::pass::Pass;
 use super::row::{Difference, Row};
 use super::run::{Kind, Run, Status};
 use super::text::Chunks;
+use crate::engine::cut::{Token, cut};
 use crate::engine::tokenizer::Tokenizer;
 use crate::engine::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
@@ -215,6 +216,12 @@ impl Comparison {
     #[must_use]
     pub fn piece(&self, token: u32) -> String {
         String::from_utf8_lossy(&self.tokenizer.token_bytes(token)).into_owned()
+    }
+
+    /// The text as tokens, chunk by chunk, to be looked at.
+    #[must_use]
+    pub fn text(&self) -> Vec<Vec<Token>> {
+        self.chunks.tokens.iter().map(|ids| cut(&self.tokenizer, ids)).collect()
     }
 
     /// What the reference expects at a scored position, if it has been there: its most probable tokens.

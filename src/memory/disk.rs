@@ -10,8 +10,8 @@ use crate::units::Bytes;
 #[must_use]
 pub fn room(folder: &Path) -> Option<Bytes> {
     let folder = folder.canonicalize().ok()?;
-    let disks = Disks::new_with_refreshed_list();
-    let holding = disks.list().iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    let disks = Disks::new_with_refreshed_list().ok()?;
+    let holding = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
     let nearest = holding.max_by_key(|disk| disk.mount_point().components().count())?;
     Some(Bytes(nearest.available_space()))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::browse::Wish;
-use super::{make, side};
+use super::{lab, make, side};
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
@@ -23,13 +23,15 @@ pub enum Page {
     Tensors,
     /// The live memory.
     Memory,
+    /// Quantizations, compared.
+    Lab,
     /// Settings.
     Settings,
 }
 
 impl Page {
     /// All pages; the last stands at the foot of the rail.
-    pub const ALL: [Self; 6] = [Self::Home, Self::Model, Self::Chat, Self::Tensors, Self::Memory, Self::Settings];
+    pub const ALL: [Self; 7] = [Self::Home, Self::Model, Self::Chat, Self::Tensors, Self::Memory, Self::Lab, Self::Settings];
 
     /// Its name in tooltips and for screen readers.
     #[must_use]
@@ -40,6 +42,7 @@ impl Page {
             Self::Chat => "Chat",
             Self::Tensors => "Tensors",
             Self::Memory => "Memory",
+            Self::Lab => "Lab",
             Self::Settings => "Settings",
         }
     }
@@ -150,6 +153,8 @@ pub enum Action {
     Side(side::Wish),
     /// Measure or write a mix.
     Make(make::Wish),
+    /// Compare quantizations.
+    Lab(lab::Wish),
     /// Close a notice.
     Dismiss(u64),
 }

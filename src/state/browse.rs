@@ -184,6 +184,18 @@ impl State {
 
     /// Turns a wish into an order.
     pub(super) fn browse(&mut self, wish: Wish) -> Option<Order> {
+        // What is written need not be of the file that is open.
+        let wish = match wish {
+            Wish::ExportBytes { name, bytes } => return self.ask_place(Export::Bytes(bytes), name),
+            Wish::WriteTo(path) => {
+                let what = self.browsing.to_be_written.take()?;
+                let job = self.next_job();
+                self.browsing.writing = Slot::Busy { job, progress: 0.0 };
+                return Some(browse(job, Browse::Export { what, path }));
+            }
+            Wish::StopWriting => return self.stop(self.browsing.writing.job()),
+            other => other,
+        };
         let model = Arc::clone(&self.opened.ready()?.model);
         let own = |what| Subject { model: Arc::clone(&model), what, rows: None, cols: None };
         match wish {
@@ -258,14 +270,7 @@ impl State {
                 let name = model.file.tensors.get(tensor)?.name.replace(['/', '\\'], "_");
                 self.ask_place(Export::Npy { model, tensor }, format!("{name}.npy"))
             }
-            Wish::ExportBytes { name, bytes } => self.ask_place(Export::Bytes(bytes), name),
-            Wish::WriteTo(path) => {
-                let what = self.browsing.to_be_written.take()?;
-                let job = self.next_job();
-                self.browsing.writing = Slot::Busy { job, progress: 0.0 };
-                Some(browse(job, Browse::Export { what, path }))
-            }
-            Wish::StopWriting => self.stop(self.browsing.writing.job()),
+            Wish::ExportBytes { .. } | Wish::WriteTo(_) | Wish::StopWriting => None,
         }
     }
 

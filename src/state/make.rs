@@ -164,7 +164,7 @@ impl State {
     /// What candidates are held against.
     #[must_use]
     pub fn reference(&self) -> Option<Arc<Model>> {
-        self.opened.ready().map(|opened| Arc::clone(&opened.model))
+        self.lab.reference.ready().map(Arc::clone)
     }
 
     fn distort(&mut self, who: Who, reference: &Arc<Model>) -> Option<Order> {

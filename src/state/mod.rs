@@ -9,6 +9,7 @@ pub mod apply;
 pub mod browse;
 pub mod chats;
 pub mod make;
+pub mod lab;
 pub mod notice;
 pub mod perform;
 mod saving;
@@ -156,6 +157,8 @@ pub struct State {
     pub side: side::Side,
     /// Distortion of tensors, and what is written as a file.
     pub workshop: make::Workshop,
+    /// The page of the lab.
+    pub lab: lab::Lab,
     /// What the person chose.
     pub settings: Settings,
     /// Whether the desktop asks for dark windows; `None` until it has said so.
@@ -209,6 +212,7 @@ impl State {
             browsing: browse::Browsing::default(),
             side: side::Side::default(),
             workshop: make::Workshop::default(),
+            lab: lab::Lab::default(),
             settings: Settings::default(),
             system_is_dark: None,
             notices: Notices::default(),

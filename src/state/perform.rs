@@ -18,7 +18,10 @@ impl State {
     pub fn perform(&mut self, action: Action) -> Option<Order> {
         self.welcome.notice(&action);
         match action {
-            Action::Go(page) => self.page = page,
+            Action::Go(page) => {
+                self.page = page;
+                return if page == Page::Lab { self.enter_lab() } else { None };
+            }
             Action::Welcome => return self.welcome(),
             Action::Pick => return self.pick(),
             Action::Open { path, load } => return Some(self.open(path, load)),
@@ -87,6 +90,7 @@ impl State {
             Action::Browse(wish) => return self.browse(wish),
             Action::Side(wish) => return self.side(wish),
             Action::Make(wish) => return self.make(wish),
+            Action::Lab(wish) => return self.experiment(wish),
             Action::Dismiss(id) => self.notices.dismiss(id),
         }
         None

@@ -6,7 +6,7 @@ use egui::{CentralPanel, Frame, Key, Margin, Modifiers, Panel, Role, Sense, Ui, 
 use super::icons::{self, Icon};
 use super::shortcuts::{self, Does};
 use super::topbar::TopBar;
-use super::{Actions, View, chat, drop, home, memory, model, notices, settings, strip, tensors, theme, widgets};
+use super::{Actions, View, chat, drop, home, lab, memory, model, notices, settings, strip, tensors, theme, widgets};
 use crate::state::{Action, Page, Slot, State};
 
 /// Below this width of the window the chat list folds.
@@ -35,6 +35,7 @@ pub struct Root {
     chat: chat::ChatPage,
     tensors: tensors::TensorsPage,
     memory: memory::MemoryPage,
+    lab: lab::LabPage,
     settings: settings::SettingsPage,
     keys_listed: bool,
 }
@@ -61,10 +62,11 @@ impl View for Root {
             Page::Chat => self.chat.ui(ui, state, actions),
             Page::Tensors => self.tensors.ui(ui, state, actions),
             Page::Memory => self.memory.ui(ui, state, actions),
+            Page::Lab => self.lab.ui(ui, state, actions),
             Page::Settings => self.settings.ui(ui, state, actions),
         });
         notices::ui(ui, state, actions);
-        drop::ui(ui, actions);
+        drop::ui(ui, state.page, actions);
         if self.keys_listed {
             self.keys_listed = !shortcuts::list(ui);
         } else if !inner_open {
@@ -105,6 +107,7 @@ const fn sign(page: Page) -> Icon {
         Page::Chat => icons::CHAT,
         Page::Tensors => icons::TENSORS,
         Page::Memory => icons::MEMORY,
+        Page::Lab => icons::LAB,
         Page::Settings => icons::SETTINGS,
     }
 }
@@ -117,7 +120,7 @@ fn rail(ui: &mut Ui, state: &State, actions: &mut Actions) {
             let shown = match page {
                 Page::Model | Page::Tensors => !matches!(state.opened, Slot::Empty),
                 Page::Settings => false,
-                Page::Home | Page::Chat | Page::Memory => true,
+                Page::Home | Page::Chat | Page::Memory | Page::Lab => true,
             };
             if shown && rail_button(ui, page, state.page == page) {
                 actions.push(Action::Go(page));

@@ -10,6 +10,8 @@ pub const MODEL: Icon = Icon::Box;
 pub const CHAT: Icon = Icon::MessageSquare;
 /// The page of the live memory.
 pub const MEMORY: Icon = Icon::MemoryStick;
+/// The page of the lab.
+pub const LAB: Icon = Icon::Scale;
 /// The page of settings.
 pub const SETTINGS: Icon = Icon::Settings;
 /// Add.
@@ -28,6 +30,8 @@ pub const INFO: Icon = Icon::Info;
 pub const COPY: Icon = Icon::Copy;
 /// Stop what runs.
 pub const STOP: Icon = Icon::Square;
+/// Stand still for a while.
+pub const PAUSE: Icon = Icon::Pause;
 /// Start.
 pub const START: Icon = Icon::Play;
 /// Search.

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod glossary;
 pub mod home;
 pub mod icons;
+pub mod lab;
 pub mod memory;
 pub mod model;
 pub mod notices;

@@ -1,15 +1,17 @@
 //! The only threads and channels: lanes that turn orders into events.
 //!
 //! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
-//! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers; the *scan
-//! lane* looks for models in folders that may be slow; *side* asks several models the same and *make* measures and writes mixes, and both
-//! yield to the engine; the *store lane* writes chats and settings; the *net lane* downloads; the
+//! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers, and so do the lanes of
+//! the *lab*, of which one plans and one measures, *side*, which asks several models the same, and *make*, which measures and writes
+//! mixes; the *scan lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane*
+//! downloads; the
 //! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
 
 mod browse;
 mod dialog;
 mod engine;
 mod inspect;
+mod lab;
 mod lane;
 mod make;
 mod monitor;
@@ -34,6 +36,7 @@ use crate::memory::ledger::Ledger;
 use crate::memory::probe::Probe;
 use crate::message::browse::Kind;
 use crate::message::make::Make;
+use crate::message::lab::Lab;
 use crate::message::{Command, Event, JobId, Order, Outcome};
 
 use lane::{Lane, LaneSender};
@@ -60,6 +63,8 @@ pub struct Worker {
     browsing: Mutex<BTreeMap<Kind, JobId>>,
     /// The distortion that was ordered last: the next one stops it.
     distorting: Mutex<Option<JobId>>,
+    /// The plan of a comparison that was ordered last: the next one stops it.
+    planning: Mutex<Option<JobId>>,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -76,6 +81,8 @@ struct Lanes {
     survey: LaneSender<Order>,
     side: LaneSender<Order>,
     make: LaneSender<Order>,
+    lab: LaneSender<Order>,
+    lab_plan: LaneSender<Order>,
     monitor: Sender<()>,
 }
 
@@ -96,8 +103,7 @@ impl Worker {
         let (monitor, activity) = monitor::start(&mut threads, outbox.clone(), ledger.clone())?;
         let mut start = Starter { threads: &mut threads, outbox: &outbox, stops: &stops };
         let store = start.lane("store", store::StoreLane::new(folders.clone()))?;
-        let side = start.lane("side", side::SideLane::new(ledger.clone(), activity.clone(), courtesy.clone()))?;
-        let engine = start.lane("engine", engine::EngineLane::new(ledger, store.clone(), activity, courtesy.clone()))?;
+        let engine = start.lane("engine", engine::EngineLane::new(ledger.clone(), store.clone(), activity.clone(), courtesy.clone()))?;
         let inspect = start.lane("inspect", inspect::InspectLane::new(folders.clone()))?;
         let scan = start.lane("scan", inspect::InspectLane::new(folders.clone()))?;
         let net = start.lane("net", net::NetLane::new(folders))?;
@@ -108,9 +114,23 @@ impl Worker {
         let tiles = start.lane("tiles", browse(1))?;
         let survey = start.lane("survey", browse(processors))?;
         let make = start.lane("make", make::MakeLane::new(courtesy.clone(), processors))?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, side, make, monitor };
-        let (browsing, distorting) = (Mutex::default(), Mutex::default());
-        Ok(Self { lanes: Some(lanes), events, answers: Mutex::default(), wake, stops, browsing, distorting, closing, threads })
+        let side = start.lane("side", side::SideLane::new(ledger.clone(), activity.clone(), courtesy.clone()))?;
+        let weigh = || lab::LabLane::new(courtesy.clone(), ledger.clone(), activity.clone());
+        let lab = start.lane("lab", weigh())?;
+        let lab_plan = start.lane("lab plan", weigh())?;
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, side, make, lab, lab_plan, monitor };
+        Ok(Self {
+            lanes: Some(lanes),
+            events,
+            answers: Mutex::default(),
+            wake,
+            stops,
+            browsing: Mutex::default(),
+            distorting: Mutex::default(),
+            planning: Mutex::default(),
+            closing,
+            threads,
+        })
     }
 
     /// Gives an order. Never blocks: a lane whose queue is full refuses the job.
@@ -143,6 +163,10 @@ impl Worker {
             }
             Command::Side(_) => lanes.side.send(order).is_ok(),
             Command::Make(_) => lanes.make.send(order).is_ok(),
+            Command::Lab(ref lab) => {
+                let plans = matches!(**lab, Lab::Open(_) | Lab::Plan(_));
+                if plans { lanes.lab_plan.send(order).is_ok() } else { lanes.lab.send(order).is_ok() }
+            }
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
@@ -158,6 +182,12 @@ impl Worker {
             Command::Inspect(_) => std::mem::take(&mut *browsing).into_values().for_each(|job| self.stops.raise(job)),
             Command::Browse(browse) if browse.kind() != Kind::Export => {
                 if let Some(before) = browsing.insert(browse.kind(), order.job) {
+                    self.stops.raise(before);
+                }
+            }
+            Command::Lab(lab) if matches!(**lab, Lab::Plan(_)) => {
+                let mut planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(before) = planning.replace(order.job) {
                     self.stops.raise(before);
                 }
             }
