@@ -16,7 +16,11 @@ impl State {
     pub fn apply(&mut self, event: Event) -> Option<Action> {
         match event {
             Event::Step { job, step } => self.step(job, step),
-            Event::Done { job, outcome } => return self.done(job, outcome),
+            Event::Done { job, outcome } => {
+                let follows = self.done(job, outcome);
+                self.follow_lab();
+                return follows;
+            }
             Event::Gauge { sample, machine } => {
                 self.memory.push(sample);
                 self.machine = machine;

@@ -90,7 +90,11 @@ impl State {
             Action::Browse(wish) => return self.browse(wish),
             Action::Side(wish) => return self.side(wish),
             Action::Make(wish) => return self.make(wish),
-            Action::Lab(wish) => return self.experiment(wish),
+            Action::Lab(wish) => {
+                let order = self.experiment(wish);
+                self.follow_lab();
+                return order;
+            }
             Action::Dismiss(id) => self.notices.dismiss(id),
         }
         None

@@ -8,10 +8,12 @@ use crate::engine::sampler::Sampling;
 use crate::engine::session::Input;
 use crate::engine::template::{Message, Role};
 use crate::error::Error;
+use crate::inspect::Model;
 use crate::lab::candidate::Candidate;
 use crate::lab::side::align::Alignment;
 use crate::lab::side::{Booked, Column, MOST_COLUMNS, Plan, Question, Told};
 use crate::memory::plan::{Arithmetic, Choice, KvDtype};
+use crate::message::lab::Pick;
 use crate::message::side::{Ask, Seen};
 use crate::message::{Command, JobId, Order, Outcome};
 use crate::store::chat::Mode;
@@ -168,8 +170,10 @@ impl Answer {
 /// See the module.
 #[derive(Debug)]
 pub struct Side {
-    /// Who is to be asked, the first being what the others are held against. Empty until somebody chose: then it is the reference and
-    /// its first candidates.
+    /// Who can be asked: the reference and its candidates, the open and the loaded file.
+    pub offers: Vec<Who>,
+    /// Who is to be asked, the first being what the others are held against. Until somebody chooses, it follows the choice of what is
+    /// compared.
     pub columns: Vec<Chosen>,
     /// What is said to them.
     pub prompt: String,
@@ -185,11 +189,19 @@ pub struct Side {
     pub yielding: bool,
     /// What they said.
     pub answers: Vec<Answer>,
+    /// Somebody chose the columns.
+    is_chosen: bool,
+    /// What the offers were made of.
+    offered: Option<Offered>,
 }
+
+/// Changes when there is something else to offer.
+type Offered = [usize; 5];
 
 impl Default for Side {
     fn default() -> Self {
         Self {
+            offers: Vec::new(),
             columns: Vec::new(),
             prompt: "Explain in two sentences why the sky is blue.".to_owned(),
             mode: Mode::Chat,
@@ -198,6 +210,8 @@ impl Default for Side {
             asking: Slot::Empty,
             yielding: false,
             answers: Vec::new(),
+            is_chosen: false,
+            offered: None,
         }
     }
 }
@@ -207,9 +221,12 @@ impl State {
     pub(super) fn side(&mut self, wish: Wish) -> Option<Order> {
         match wish {
             Wish::Columns(mut columns) => {
+                if self.side.asking.job().is_some() {
+                    return None;
+                }
                 columns.truncate(MOST_COLUMNS);
-                self.side.columns = columns;
-                self.plan_side();
+                self.side.is_chosen = true;
+                self.turn_to(columns);
             }
             Wish::Prompt(text) => self.side.prompt = text,
             Wish::Mode(mode) => self.side.mode = mode,
@@ -263,8 +280,50 @@ impl State {
         Sampling { temperature: chosen.temperature.unwrap_or(all.temperature), ..all }
     }
 
+    /// Offers what there is to be asked now, and follows it until somebody has chosen.
+    pub(super) fn follow_lab(&mut self) {
+        let address = |model: Option<&Arc<Model>>| model.map_or(0, |model| Arc::as_ptr(model).addr());
+        let lab = &self.lab;
+        let (opened, loaded) = (self.opened.ready().map(|opened| &opened.model), self.loaded.as_ref().map(|loaded| &loaded.model));
+        let plan = lab.plan.as_ref().map_or(0, |plan| Arc::as_ptr(plan).addr());
+        let offered = [address(lab.reference.ready()), plan, lab.picks.len(), address(opened), address(loaded)];
+        if self.side.offered.replace(offered) == Some(offered) {
+            return;
+        }
+        let mut offers: Vec<Who> = Vec::new();
+        let planned = lab.plan.iter().flat_map(|plan| {
+            let picks = plan.picks.iter().filter(|planned| lab.picks.contains(&planned.pick));
+            std::iter::once(plan.reference.as_ref()).chain(picks.map(|planned| planned.candidate.as_ref()))
+        });
+        let mut candidates: Vec<Arc<Candidate>> = planned.filter_map(|planned| Some(Arc::clone(&planned.ok()?.0))).collect();
+        let of_lab = candidates.len();
+        // Models of other tokens cannot be measured against the reference, but asked.
+        let files = lab.picks.iter().filter_map(|pick| if let Pick::File(model) = pick { Some(model) } else { None });
+        let files = files.chain(opened).chain(loaded).filter_map(|model| Candidate::file(Arc::clone(model)).ok().map(Arc::new));
+        candidates.extend(files);
+        for who in candidates.into_iter().map(Who) {
+            if !offers.contains(&who) {
+                offers.push(who);
+            }
+        }
+        let first: Vec<Chosen> = offers.iter().take(of_lab.min(MOST_COLUMNS)).map(|who| Chosen::of(Arc::clone(&who.0))).collect();
+        self.side.offers = offers;
+        if !self.side.is_chosen && self.side.asking.job().is_none() && self.side.answers.is_empty() {
+            self.turn_to(first);
+        }
+    }
+
+    /// Other columns; what was said stays as far as it is of the same columns from the first on.
+    fn turn_to(&mut self, columns: Vec<Chosen>) {
+        let side = &mut self.side;
+        let same = side.answers.iter().zip(&columns).take_while(|(answer, chosen)| answer.chosen == **chosen).count();
+        side.answers.truncate(same);
+        side.columns = columns;
+        self.plan_side();
+    }
+
     /// Plans what is chosen.
-    pub(super) fn plan_side(&mut self) {
+    fn plan_side(&mut self) {
         let columns: Vec<Column> = self.side.columns.iter().map(|chosen| self.column(chosen)).collect();
         self.side.plan = (!columns.is_empty()).then(|| Plan::of(&columns, &self.question(), &self.machine));
     }

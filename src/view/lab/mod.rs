@@ -1,8 +1,11 @@
 //! The lab: what each level of quantization costs here, measured, drawn, and read in a text.
 
 mod choose;
+mod distortion;
+mod keep;
 mod labels;
 mod measure;
+mod side;
 mod table;
 
 use egui::{Align, CentralPanel, Frame, Layout, Margin, Panel, ScrollArea, Ui};
@@ -27,6 +30,12 @@ enum Section {
     Results,
     /// The text, coloured by KL.
     Text,
+    /// One prompt to several.
+    Side,
+    /// How far each tensor is moved.
+    Distortion,
+    /// A mix as a file.
+    Keep,
 }
 
 /// The page.
@@ -35,6 +44,9 @@ pub struct LabPage {
     section: Section,
     choose: Choose,
     table: Table,
+    side: side::Side,
+    distortion: distortion::DistortionView,
+    keep: keep::Keep,
 }
 
 impl View for LabPage {
@@ -60,6 +72,9 @@ impl View for LabPage {
                 }
                 Section::Results => self.results(ui, state, actions),
                 Section::Text => {}
+                Section::Side => self.side.ui(ui, state, actions),
+                Section::Distortion => self.distortion.ui(ui, state, actions),
+                Section::Keep => self.keep.ui(ui, state, actions),
             }
         });
     }
@@ -75,7 +90,7 @@ impl LabPage {
     }
 
     fn head(&mut self, ui: &mut Ui, state: &State, has_side: bool) {
-        let mut options = vec![(Section::Results, "Results"), (Section::Text, "Where it differs")];
+        let mut options = vec![(Section::Results, "Results"), (Section::Text, "Where it differs"), (Section::Side, "Side by side"), (Section::Distortion, "Distortion"), (Section::Keep, "Keep it")];
         if !has_side {
             options.insert(0, (Section::Choose, "Choose"));
         }
