@@ -183,6 +183,21 @@ pub fn significant(x: f64) -> String {
     }
 }
 
+/// A figure and its standard error, to two digits of the error: `0.0123 ± 0.0004`; three digits of the figure where there is no error.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 8")]
+pub fn with_error(value: f64, error: f64) -> String {
+    let digits = |x: f64, places: f64| (places - 1.0 - x.abs().log10().floor()).clamp(0.0, 8.0) as usize;
+    if !(value.is_finite() && error.is_finite()) {
+        return real(value);
+    }
+    if error <= 0.0 {
+        return if value == 0.0 { "0".to_owned() } else { format!("{value:.0$}", digits(value, 3.0)) };
+    }
+    let digits = digits(error, 2.0);
+    format!("{value:.digits$}{THIN_SPACE}±{THIN_SPACE}{error:.digits$}").replace('-', "−")
+}
+
 /// A real number of any size with four significant digits: `0.01234`, `−1.234e−5`.
 #[must_use]
 pub fn real(x: f64) -> String {

@@ -151,6 +151,12 @@ impl Palette {
         mix(MAGNITUDES[low], MAGNITUDES[low + 1], at - low as f32)
     }
 
+    /// Behind a word that a model holds differently from its reference: 0 is not at all, 1 is most. Ink can be read on all of them.
+    #[must_use]
+    pub fn divergence(&self, share: f32) -> Color32 {
+        mix(self.surface, self.signed[1], share.clamp(0.0, 1.0) * 0.6)
+    }
+
     /// Ink or surface, whichever is read better on a colour.
     #[must_use]
     pub fn ink_on(&self, fill: Color32) -> Color32 {

@@ -6,7 +6,7 @@ mod completion;
 mod composer;
 mod empty;
 mod flow;
-mod inert;
+pub mod inert;
 mod list;
 mod markdown;
 mod panel;

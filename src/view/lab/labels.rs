@@ -48,7 +48,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             for label in OFFERED {
                 let on = state.lab.has_label(label);
                 let offer = offers.and_then(|offers| offers.iter().find(|offer| offer.label == label));
-                if chip(ui, label, on).on_hover_text(told(label, offer)).clicked() {
+                if chip(ui, label.name(), &format!("Compare {}", label.name()), on).on_hover_text(told(label, offer)).clicked() {
                     actions.push(Action::Lab(Wish::Label(label, !on)));
                 }
             }
@@ -72,14 +72,14 @@ fn told(label: Label, offer: Option<&Offer>) -> String {
     words
 }
 
-/// A chip: on or off.
-fn chip(ui: &mut Ui, label: Label, on: bool) -> Response {
+/// A chip: on or off; `name` is for screen readers.
+pub fn chip(ui: &mut Ui, words: &str, name: &str, on: bool) -> Response {
     let palette = theme::palette(ui);
     let color = if on { palette.accent } else { palette.ink };
-    let text = RichText::new(label.name()).text_style(theme::small_mono()).color(color);
+    let text = RichText::new(words).text_style(theme::small_mono()).color(color);
     let galley = egui::WidgetText::from(text).into_galley(ui, Some(egui::TextWrapMode::Extend), f32::INFINITY, theme::small_mono());
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 16.0, theme::ROW), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, format!("Compare {}", label.name())));
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, name));
     if ui.is_rect_visible(rect) {
         let fill = match (on, response.hovered()) {
             (true, _) => palette.selected(),
