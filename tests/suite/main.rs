@@ -39,6 +39,8 @@ mod gguf;
 mod gguf_lies;
 mod inspect;
 mod kernels;
+mod lab_make_page;
+mod lab_side_page;
 mod memory_view;
 mod mix;
 mod not_models;
