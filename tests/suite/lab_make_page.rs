@@ -45,7 +45,8 @@ fn a_candidates_tensors_are_measured_ranked_and_looked_at() {
     assert_eq!(found.tensors[..], expected[..], "what the headless function measures");
     let worst = expected.iter().max_by(|a, b| a.relative_rmse.total_cmp(&b.relative_rmse)).unwrap();
     assert!(window.sees("RMSE relative to the tensor's spread from"));
-    let row = window.harness.get_all_by_label_contains(&format!("{}, F32 →", worst.name)).next();
+    let name = format!("{}, F32 →", worst.name);
+    let row = window.harness.get_all_by_label_contains(&name).next();
     row.expect("the worst stands in the list").click_accesskit();
     window.harness.run_steps(3);
     assert!(window.sees("bits per weight"));
