@@ -6,6 +6,7 @@
 pub mod browse;
 pub mod make;
 pub mod side;
+pub mod export;
 pub mod lab;
 
 use std::collections::BTreeMap;
@@ -96,6 +97,8 @@ pub enum Command {
     Side(Box<side::Ask>),
     /// Measure or write a mix. A lane of its own, which yields to the engine.
     Make(Box<make::Make>),
+    /// Write something for another program. Export lane.
+    Export(Box<export::Export>),
     /// Compare quantizations. Lanes of their own, which yield to the engine.
     Lab(Box<lab::Lab>),
     /// Ask for a place to write to with the system's dialog. Dialog lane.
@@ -202,6 +205,8 @@ pub enum Step {
     Side(side::Seen),
     /// A mix is being measured or written.
     Making(make::Making),
+    /// Which share of an export is written.
+    Writing(f64),
     /// Something of a comparison was found.
     Lab(lab::Told),
     /// The model that was loaded is gone, to make room or because a job left it unsound.
@@ -244,6 +249,8 @@ pub enum Outcome {
     Picked(Option<PathBuf>),
     /// The place chosen in the dialog; `None` if it was closed.
     PickedPlace(Option<PathBuf>),
+    /// An export is on disk.
+    Written(PathBuf),
     /// What browsing found.
     Found(browse::Found),
     /// All that were asked the same have answered, failed or been stopped.

@@ -11,7 +11,9 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ponder::engine::decoder::Want;
 use ponder::engine::generate::Generation;
+use ponder::engine::runner::Runner;
 use ponder::engine::sampler::Sampling;
 use ponder::engine::session::{Input, Session};
 use ponder::engine::vocabulary::Vocabulary;
@@ -251,6 +253,29 @@ fn measured_activations_stay_below_the_plan() {
                 assert!(measured > Bytes(0) && measured <= bound, "{choice:?}: at most {bound} planned, {measured} counted");
             }
             loaded.session.close();
+        }
+    }
+}
+
+#[test]
+fn a_token_allocates_nothing_once_its_kind_was_seen() {
+    let _alone = alone();
+    for matrices in [ggml::F32, ggml::Q4_1, ggml::Q6_K] {
+        let choice = Choice { context: 700, ..FAST };
+        let (_folder, path) = support::file("tiny.gguf", &wide(matrices).gguf().bytes());
+        let ledger = Ledger::default();
+        let mut runner = Runner::load(&load_header(&path), choice, pool(2), &ledger, &mut |_| true).unwrap();
+        let go_on = || true;
+        runner.chunk(&[1; 40], Want::Last, &go_on).unwrap();
+        for _ in 0..3 {
+            runner.chunk(&[2], Want::Last, &go_on).unwrap();
+        }
+        for position in 43..60 {
+            let before = engine_live();
+            alloc::reset_engine_peak();
+            runner.chunk(&[3], Want::Last, &go_on).unwrap();
+            let most = alloc::engine_peak().unwrap().0;
+            assert_eq!(most - before, 0, "type {matrices}, position {position}");
         }
     }
 }

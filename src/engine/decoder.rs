@@ -2,6 +2,8 @@
 //!
 //! It sees tokens and returns logits; it knows neither text nor sampling. The cache is the caller's.
 
+use std::sync::Arc;
+
 use super::cache::KvCache;
 use super::compute::{Attention, Compute, Linear};
 use super::rope::{Rope, Rotation};
@@ -27,11 +29,12 @@ pub enum Want {
 #[derive(Debug)]
 pub struct Decoder {
     spec: ModelSpec,
-    weights: Weights,
-    /// Of layers that see everything.
-    rope: Rope,
+    /// Shared with those that were forked from this one.
+    weights: Arc<Weights>,
+    /// Of layers that see everything, and its angles for the chunk that was read last.
+    rope: (Rope, Rotation),
     /// Of layers with a window, where it is another.
-    local_rope: Option<Rope>,
+    local_rope: Option<(Rope, Rotation)>,
     heads: Heads,
 }
 
@@ -43,10 +46,27 @@ impl Decoder {
             RopeStyle::Interleaved => Pairing::Neighbours,
             RopeStyle::Halves => Pairing::Halves,
         };
-        let rope = |rope: &RopeSpec| Rope::new(pairing, spec.rope_dim, rope, weights.factors(rope.factors, context).map(Vector::values));
+        let rope = |rope: &RopeSpec| {
+            let rope = Rope::new(pairing, spec.rope_dim, rope, weights.factors(rope.factors, context).map(Vector::values));
+            let rotation = rope.rotation();
+            (rope, rotation)
+        };
         let (rope, local_rope) = (rope(&spec.rope), spec.has_local_rope().then(|| rope(&spec.local_rope)));
         let heads = Heads { n_heads: spec.n_heads, n_kv_heads: spec.n_kv_heads, head_dim: spec.head_dim };
-        Self { spec, weights, rope, local_rope, heads }
+        Self { spec, weights: Arc::new(weights), rope, local_rope, heads }
+    }
+
+    /// Another one over the same weights.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let rope = |(rope, _): &(Rope, Rotation)| (rope.clone(), rope.rotation());
+        Self {
+            spec: self.spec.clone(),
+            weights: Arc::clone(&self.weights),
+            rope: rope(&self.rope),
+            local_rope: self.local_rope.as_ref().map(rope),
+            heads: self.heads,
+        }
     }
 
     /// What the file says of the model.
@@ -67,7 +87,7 @@ impl Decoder {
     /// # Errors
     /// A token outside the vocabulary, a full context, [`Error::Cancelled`], or a failure of the arithmetic.
     pub fn forward<C: Compute>(
-        &self,
+        &mut self,
         compute: &mut C,
         tokens: &[u32],
         cache: &mut KvCache,
@@ -81,6 +101,9 @@ impl Decoder {
             return Ok(None);
         }
         cache.reserve(tokens.len())?;
+        for (rope, rotation) in std::iter::once(&mut self.rope).chain(&mut self.local_rope) {
+            rope.turn(cache.len(), tokens.len(), rotation);
+        }
         let result = self.layers(compute, tokens, cache, want, go_on);
         if result.is_err() {
             cache.truncate(cache.len());
@@ -96,14 +119,12 @@ impl Decoder {
         want: Want,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<C::Tensor>> {
-        let rotation = self.rope.rotation(cache.len(), tokens.len());
-        let local_rotation = self.local_rope.as_ref().map(|rope| rope.rotation(cache.len(), tokens.len()));
         let mut x = compute.embed(&self.weights.embedding, tokens, self.spec.embedding_scale)?;
         for (index, (layer, facts)) in self.weights.layers.iter().zip(&self.spec.layers).enumerate() {
             if !go_on() {
                 return Err(Error::Cancelled);
             }
-            let rotation = local_rotation.as_ref().filter(|_| facts.window.is_some()).unwrap_or(&rotation);
+            let (_, rotation) = self.local_rope.as_ref().filter(|_| facts.window.is_some()).unwrap_or(&self.rope);
             let attended = self.attention(compute, layer, &x, cache, index, Some(rotation).filter(|_| facts.rotates))?;
             x = self.add(compute, x, attended, layer.attn_post_norm.as_ref())?;
             let fed = self.feed_forward(compute, layer, &x)?;

@@ -61,16 +61,22 @@ impl Rope {
         Self { pairing, frequencies: (0..dim / 2).map(frequency).collect(), magnitude: spec.magnitude }
     }
 
-    /// The rotation of `l` positions from `start` on.
+    /// The rotation of no positions, to be filled by [`Self::turn`].
     #[must_use]
+    pub fn rotation(&self) -> Rotation {
+        Rotation { pairing: self.pairing, pairs: self.frequencies.len(), cos: Vec::new(), sin: Vec::new() }
+    }
+
+    /// Makes `rotation`, one of this kind, that of `l` positions from `start` on.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         reason = "positions are below 2^53; F32 is what is rotated with"
     )]
-    pub fn rotation(&self, start: usize, l: usize) -> Rotation {
-        let pairs = self.frequencies.len();
-        let (mut cos, mut sin) = (Vec::with_capacity(l * pairs), Vec::with_capacity(l * pairs));
+    pub fn turn(&self, start: usize, l: usize, rotation: &mut Rotation) {
+        let Rotation { cos, sin, .. } = rotation;
+        cos.clear();
+        sin.clear();
         for position in start..start + l {
             for frequency in &self.frequencies {
                 let (s, c) = (position as f64 * frequency).sin_cos();
@@ -78,6 +84,5 @@ impl Rope {
                 sin.push((s * self.magnitude) as f32);
             }
         }
-        Rotation { pairing: self.pairing, pairs, cos, sin }
     }
 }

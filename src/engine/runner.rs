@@ -28,8 +28,7 @@ enum Engine {
 /// A model that can be fed.
 #[derive(Debug)]
 pub struct Runner {
-    /// Shared with those that were forked from this one.
-    decoder: Arc<Decoder>,
+    decoder: Decoder,
     engine: Engine,
     cache: KvCache,
     /// The tokens in the cache.
@@ -63,17 +62,17 @@ impl Runner {
         let spec = model.spec.clone()?;
         model.file.check_unchanged()?;
         let weights = Weights::read(model, types, &pool, ledger, progress)?;
-        Ok(Self::over(Arc::new(Decoder::new(spec, weights, choice.context)), choice, pool, ledger))
+        Ok(Self::over(Decoder::new(spec, weights, choice.context), choice, pool, ledger))
     }
 
     /// Another one over the same weights, with an empty cache of its own. `choice` is what this one was loaded with.
     #[must_use]
     pub fn fork(&self, choice: Choice, pool: Arc<Pool>, ledger: &Ledger) -> Self {
         let _scope = EngineScope::enter();
-        Self::over(Arc::clone(&self.decoder), choice, pool, ledger)
+        Self::over(self.decoder.fork(), choice, pool, ledger)
     }
 
-    fn over(decoder: Arc<Decoder>, choice: Choice, pool: Arc<Pool>, ledger: &Ledger) -> Self {
+    fn over(decoder: Decoder, choice: Choice, pool: Arc<Pool>, ledger: &Ledger) -> Self {
         let engine = match choice.arithmetic {
             Arithmetic::Fast => Engine::Fast(Timed::new(Fast::new(pool))),
             Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool))),
@@ -186,7 +185,7 @@ impl Runner {
 }
 
 fn forward<C: Compute>(
-    decoder: &Decoder,
+    decoder: &mut Decoder,
     compute: &mut Timed<C>,
     tokens: &[u32],
     cache: &mut KvCache,

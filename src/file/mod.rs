@@ -20,6 +20,7 @@ pub mod limits;
 mod locate;
 pub mod metadata;
 mod notices;
+pub mod png;
 pub mod replacement;
 mod safetensors;
 mod shards;

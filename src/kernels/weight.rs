@@ -24,6 +24,8 @@ use crate::units::Bytes;
 
 /// Bytes of a file that are read between two looks at the stop flag.
 const READ_STEP: usize = 4 << 20;
+/// Blocks of a row that are unpacked at a time.
+const BLOCKS: usize = 64;
 
 /// Bytes that a task reads and packs; all of those at work together have no more than a step.
 const TASK_READ: usize = 128 << 10;
@@ -67,9 +69,13 @@ impl<P: Stored> Packs<P> {
         cols / P::LEN
     }
 
-    fn row(&self, cols: usize, row: usize) -> Vec<P::File> {
+    /// The blocks of a row, some at a time, without allocating.
+    fn row(&self, cols: usize, row: usize, mut each: impl FnMut(&[P::File])) {
         let per_row = Self::per_row(cols);
-        self[row / LANES * per_row..][..per_row].iter().map(|pack| pack.row(row % LANES)).collect()
+        for packs in self[row / LANES * per_row..][..per_row].chunks(BLOCKS) {
+            let blocks: [P::File; BLOCKS] = std::array::from_fn(|i| packs[i.min(packs.len() - 1)].row(row % LANES));
+            each(&blocks[..packs.len()]);
+        }
     }
 }
 
@@ -131,11 +137,16 @@ where
     }
 
     fn unpack(&self, cols: usize, row: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(stored::bytes::<P>(&self.row(cols, row)));
+        self.row(cols, row, |blocks| out.extend_from_slice(stored::bytes::<P>(blocks)));
     }
 
     fn dequantize(&self, cols: usize, row: usize, out: &mut [f32]) {
-        stored::widen(P::DTYPE, stored::bytes::<P>(&self.row(cols, row)), out);
+        let mut out = out.chunks_mut(BLOCKS * P::LEN);
+        self.row(cols, row, |blocks| {
+            if let Some(out) = out.next() {
+                stored::widen(P::DTYPE, stored::bytes::<P>(blocks), out);
+            }
+        });
     }
 }
 

@@ -107,13 +107,6 @@ pub enum Browse {
         /// The other one.
         path: PathBuf,
     },
-    /// Write something for another program.
-    Export {
-        /// What.
-        what: Export,
-        /// Where.
-        path: PathBuf,
-    },
 }
 
 /// A row of a table of tokens.
@@ -123,20 +116,6 @@ pub enum RowOf {
     Row(usize),
     /// By the first token of a text.
     Text(String),
-}
-
-/// What can be taken away.
-#[derive(Debug, Clone)]
-pub enum Export {
-    /// A tensor's values, as numpy reads them.
-    Npy {
-        /// The file.
-        model: Arc<Model>,
-        /// The tensor.
-        tensor: usize,
-    },
-    /// Bytes that are there already: a table, a picture.
-    Bytes(Arc<[u8]>),
 }
 
 /// Orders of a kind stop each other.
@@ -154,8 +133,6 @@ pub enum Kind {
     Neighbours,
     /// Two files.
     Compare,
-    /// Something written; these don't stop each other.
-    Export,
 }
 
 impl Browse {
@@ -169,7 +146,6 @@ impl Browse {
             Self::Survey { .. } => Kind::Survey,
             Self::Neighbours { .. } => Kind::Neighbours,
             Self::Compare { .. } => Kind::Compare,
-            Self::Export { .. } => Kind::Export,
         }
     }
 }
@@ -208,8 +184,6 @@ pub enum Seen {
         /// Which share of the bytes is done.
         share: f64,
     },
-    /// Which share is written.
-    Writing(f64),
 }
 
 /// How it ends.
@@ -223,8 +197,6 @@ pub enum Found {
     Block(Arc<Block>),
     /// The rows that are most like one.
     Neighbours(Arc<Neighbours>),
-    /// It is on disk.
-    Written(PathBuf),
 }
 
 /// A block with what is asked about.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::browse::Wish;
-use super::{lab, make, side};
+use super::{export, lab, make, side};
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
@@ -153,6 +153,8 @@ pub enum Action {
     Side(side::Wish),
     /// Measure or write a mix.
     Make(make::Wish),
+    /// Take something away.
+    Export(export::Wish),
     /// Compare quantizations.
     Lab(lab::Wish),
     /// Close a notice.

@@ -50,6 +50,7 @@ impl State {
             Step::Seen(seen) => self.seen(job, seen),
             Step::Side(seen) => self.side_seen(job, seen),
             Step::Making(making) => self.making(job, making),
+            Step::Writing(share) => self.wrote(job, share),
             Step::Lab(told) => self.lab_told(job, told),
             Step::Reading { done, total } => {
                 if let Some(answering) = self.answering.as_mut().filter(|answering| answering.job == job) {
@@ -99,6 +100,9 @@ impl State {
         }
         if self.workshop.waits_for(job) {
             return self.made(job, outcome);
+        }
+        if self.exporting.waits_for(job) {
+            return self.exported(job, outcome);
         }
         if self.lab.waits_for(job) {
             return self.lab_done(job, outcome);

@@ -12,7 +12,7 @@ use crate::inspect::Model;
 use crate::inspect::diff::{Distance, Pair};
 use crate::inspect::pyramid::{Picture, Tile, TileKey};
 use crate::inspect::stats::Stats;
-use crate::message::browse::{Block, Browse, Export, Found, Neighbours, RowOf, Seen, Subject, What};
+use crate::message::browse::{Block, Browse, Found, Neighbours, RowOf, Seen, Subject, What};
 use crate::message::{Command, JobId, Order, Outcome};
 
 /// Tiles that are kept: 128 × 128 texels each.
@@ -52,19 +52,6 @@ pub enum Wish {
     CloseComparison,
     /// What a pair of tensors differ by, by its place in the comparison.
     Difference(usize),
-    /// Choose a place for a tensor's values, then write them.
-    ExportTensor(usize),
-    /// Choose a place for these bytes, then write them.
-    ExportBytes {
-        /// The name that is proposed.
-        name: String,
-        /// The bytes.
-        bytes: Arc<[u8]>,
-    },
-    /// Write what waits for a place.
-    WriteTo(PathBuf),
-    /// Stop writing.
-    StopWriting,
 }
 
 /// A file beside the open one.
@@ -103,16 +90,12 @@ pub struct Browsing {
     pub comparison: Option<Comparison>,
     /// How far that is.
     pub comparing: Slot<(), f64>,
-    /// What is being written.
-    pub writing: Slot<PathBuf, f64>,
     /// Goes up with each subject, so that what was drawn of the one before is known to be old.
     pub generation: u64,
     /// Tiles in the order in which they came.
     order: VecDeque<TileKey>,
     tiling: Option<JobId>,
     wanted: Vec<TileKey>,
-    to_be_written: Option<Export>,
-    picking: Option<JobId>,
     picking_other: Option<JobId>,
 }
 
@@ -137,9 +120,7 @@ impl Browsing {
             self.neighbours.job(),
             self.survey.job(),
             self.comparing.job(),
-            self.writing.job(),
             self.tiling,
-            self.picking,
             self.picking_other,
         ];
         jobs.contains(&Some(job))
@@ -184,18 +165,6 @@ impl State {
 
     /// Turns a wish into an order.
     pub(super) fn browse(&mut self, wish: Wish) -> Option<Order> {
-        // What is written need not be of the file that is open.
-        let wish = match wish {
-            Wish::ExportBytes { name, bytes } => return self.ask_place(Export::Bytes(bytes), name),
-            Wish::WriteTo(path) => {
-                let what = self.browsing.to_be_written.take()?;
-                let job = self.next_job();
-                self.browsing.writing = Slot::Busy { job, progress: 0.0 };
-                return Some(browse(job, Browse::Export { what, path }));
-            }
-            Wish::StopWriting => return self.stop(self.browsing.writing.job()),
-            other => other,
-        };
         let model = Arc::clone(&self.opened.ready()?.model);
         let own = |what| Subject { model: Arc::clone(&model), what, rows: None, cols: None };
         match wish {
@@ -266,11 +235,6 @@ impl State {
                 let other = Arc::clone(&comparison.other);
                 Some(self.look(own(What::Difference { other, pair })))
             }
-            Wish::ExportTensor(tensor) => {
-                let name = model.file.tensors.get(tensor)?.name.replace(['/', '\\'], "_");
-                self.ask_place(Export::Npy { model, tensor }, format!("{name}.npy"))
-            }
-            Wish::ExportBytes { .. } | Wish::WriteTo(_) | Wish::StopWriting => None,
         }
     }
 
@@ -317,17 +281,6 @@ impl State {
         browse(job, Browse::Look { subject, statistics })
     }
 
-    fn ask_place(&mut self, what: Export, name: String) -> Option<Order> {
-        if self.browsing.writing.job().is_some() {
-            self.notices.push(Tone::Warning, "something is being written already".to_owned(), None, self.now);
-            return None;
-        }
-        let job = self.next_job();
-        self.browsing.to_be_written = Some(what);
-        self.browsing.picking = Some(job);
-        Some(Order { job, command: Command::PickPlace { name } })
-    }
-
     /// Folds in what was seen.
     pub(super) fn seen(&mut self, job: JobId, seen: Seen) {
         let browsing = &mut self.browsing;
@@ -355,7 +308,6 @@ impl State {
                 }
                 browsing.comparing = Slot::Busy { job, progress: share };
             }
-            Seen::Writing(share) if browsing.writing.waits_for(job) => browsing.writing = Slot::Busy { job, progress: share },
             _ => {}
         }
     }
@@ -389,29 +341,6 @@ impl State {
             browsing.survey = ended(outcome);
         } else if browsing.comparing.waits_for(job) {
             browsing.comparing = ended(outcome);
-        } else if browsing.writing.waits_for(job) {
-            let (slot, words) = match outcome {
-                Ok(Outcome::Found(Found::Written(path))) => {
-                    let words = format!("written: {}", path.display());
-                    (Slot::Ready(path), Some((Tone::Info, words)))
-                }
-                Err(Error::Cancelled) | Ok(_) => (Slot::Empty, None),
-                Err(error) => (Slot::Failed(error.clone()), Some((Tone::Error, error.to_string()))),
-            };
-            browsing.writing = slot;
-            if let Some((tone, words)) = words {
-                self.notices.push(tone, words, None, self.now);
-            }
-        } else if browsing.picking == Some(job) {
-            browsing.picking = None;
-            return match outcome {
-                Ok(Outcome::PickedPlace(Some(path))) => Some(Action::Browse(Wish::WriteTo(path))),
-                Err(error) => {
-                    self.notices.push(Tone::Error, error.to_string(), None, self.now);
-                    None
-                }
-                Ok(_) => None,
-            };
         } else if browsing.picking_other == Some(job) {
             browsing.picking_other = None;
             return match outcome {

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod browse;
 pub mod chats;
 pub mod make;
+pub mod export;
 pub mod lab;
 pub mod notice;
 pub mod perform;
@@ -157,6 +158,8 @@ pub struct State {
     pub side: side::Side,
     /// Distortion of tensors, and what is written as a file.
     pub workshop: make::Workshop,
+    /// What is being taken away.
+    pub exporting: export::Exporting,
     /// The page of the lab.
     pub lab: lab::Lab,
     /// What the person chose.
@@ -212,6 +215,7 @@ impl State {
             browsing: browse::Browsing::default(),
             side: side::Side::default(),
             workshop: make::Workshop::default(),
+            exporting: export::Exporting::default(),
             lab: lab::Lab::default(),
             settings: Settings::default(),
             system_is_dark: None,

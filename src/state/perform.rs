@@ -88,6 +88,7 @@ impl State {
             Action::SetChatListWidth(width) => self.set(|settings| settings.chat_list_width = width),
             Action::SetWindow(window) => self.set(|settings| settings.window = Some(window)),
             Action::Browse(wish) => return self.browse(wish),
+            Action::Export(wish) => return self.export(wish),
             Action::Side(wish) => return self.side(wish),
             Action::Make(wish) => return self.make(wish),
             Action::Lab(wish) => {

@@ -25,7 +25,11 @@ impl State {
             Slot::Ready(bandwidth) => bandwidth.threads() == self.threads(),
             Slot::Busy { .. } | Slot::Failed(_) => true,
         };
-        let is_idle = self.answering.is_none() && self.loading.job().is_none() && self.unloading.is_none() && self.opened.job().is_none();
+        let is_idle = self.lab.measuring.job().is_none()
+            && self.answering.is_none()
+            && self.loading.job().is_none()
+            && self.unloading.is_none()
+            && self.opened.job().is_none();
         let opened = self.opened.ready().filter(|opened| opened.plan.is_ok()).map(|opened| &opened.model);
         let loaded = self.loaded.as_ref().map(|loaded| &loaded.model);
         let bound_by_memory = |model: &&Arc<Model>| !pocket::is(&model.file.path);

@@ -1,12 +1,15 @@
 //! The frame: rail, top bar, strip, the page between them, and what lies above. It decides what is shown where, and knows no page's
 //! content.
 
+use std::sync::Arc;
+
 use egui::{CentralPanel, Frame, Key, Margin, Modifiers, Panel, Role, Sense, Ui, WidgetInfo, vec2};
 
 use super::icons::{self, Icon};
 use super::shortcuts::{self, Does};
 use super::topbar::TopBar;
-use super::{Actions, View, chat, drop, home, lab, memory, model, notices, settings, strip, tensors, theme, widgets};
+use super::{Actions, View, chat, drop, home, lab, memory, model, notices, picture, settings, strip, tensors, theme, widgets};
+use crate::state::export::Wish;
 use crate::state::{Action, Page, Slot, State};
 
 /// Below this width of the window the chat list folds.
@@ -67,6 +70,10 @@ impl View for Root {
         });
         notices::ui(ui, state, actions);
         drop::ui(ui, state.page, actions);
+        if let Some((name, pixels)) = picture::taken(ui.ctx()) {
+            actions
+                .push(Action::Export(Wish::Picture { name: format!("{}.png", name.replace(['/', '\\'], "_")), pixels: Arc::new(pixels) }));
+        }
         if self.keys_listed {
             self.keys_listed = !shortcuts::list(ui);
         } else if !inner_open {

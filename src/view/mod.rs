@@ -17,6 +17,7 @@ pub mod memory;
 pub mod model;
 pub mod notices;
 pub mod picker;
+pub mod picture;
 pub mod rows;
 pub mod settings;
 pub mod shortcuts;

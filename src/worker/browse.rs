@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use super::Context;
 use super::lane::{Lane, job_of};
 use crate::error::{Error, Result};
-use crate::file::replacement::Replacement;
 use crate::inspect::pyramid::{self, Picture};
 use crate::inspect::stats::{self, Depth};
 use crate::inspect::values::{ScaleValues, Sorted, TensorValues, Values};
-use crate::inspect::{Model, block, diff, neighbours, npy};
+use crate::inspect::{Model, block, diff, neighbours};
 use crate::kernels::courtesy::{Background, Courtesy};
 use crate::kernels::pool::Pool;
 use crate::library;
-use crate::message::browse::{Block, Browse, Export, Found, Neighbours, RowOf, Seen, Subject, What};
+use crate::message::browse::{Block, Browse, Found, Neighbours, RowOf, Seen, Subject, What};
 use crate::message::{Command, JobId, Order, Outcome, Step};
 
 /// How often a picture that sharpens is told.
@@ -63,24 +62,6 @@ impl BrowseLane {
             Browse::Survey { model, tensors } => survey(&model, &tensors, &background, &tell),
             Browse::Neighbours { subject, of } => alike(&subject, &of, &background),
             Browse::Compare { model, path } => compare(&model, &path, &background, &tell),
-            Browse::Export { what, path } => {
-                match what {
-                    Export::Npy { model, tensor } => {
-                        let info = &model.file.tensors[tensor];
-                        let values = TensorValues::new(&model.file, info)?;
-                        npy::write(&values, &info.shape, &path, &mut |share| {
-                            tell(Seen::Writing(share));
-                            context.go_on()
-                        })?;
-                    }
-                    Export::Bytes(bytes) => {
-                        let mut file = Replacement::begin(&path)?;
-                        file.write(&bytes)?;
-                        file.finish()?;
-                    }
-                }
-                Ok(Found::Written(path))
-            }
         }
     }
 }

@@ -49,6 +49,7 @@ struct Kept {
     _booked: Charge,
     expected: BTreeSet<usize>,
     pieces: BTreeSet<u32>,
+    reference_loaded: bool,
     told: Instant,
 }
 
@@ -83,7 +84,14 @@ impl LabLane {
         let comparison = Comparison::new(start.reference, start.candidates, &text, start.settings, room, &go_on)?;
         tell(context, Told::Begun(Box::new(begun(&comparison))));
         let booked = self.ledger.charge(Part::Activations, comparison.budget().cache);
-        self.kept = Some(Kept { comparison, _booked: booked, expected: BTreeSet::new(), pieces: BTreeSet::new(), told: Instant::now() });
+        self.kept = Some(Kept {
+            comparison,
+            _booked: booked,
+            expected: BTreeSet::new(),
+            pieces: BTreeSet::new(),
+            reference_loaded: false,
+            told: Instant::now(),
+        });
         self.measure(context)
     }
 
@@ -112,6 +120,7 @@ impl LabLane {
         let kept = self.kept.as_mut().ok_or_else(gone)?;
         let result = kept.run(&courtesy, &ledger, context);
         kept.comparison.pause();
+        kept.reference_loaded = false;
         tell(context, Told::Export(Arc::new(kept.exports())));
         if !kept.comparison.runs().iter().any(|run| run.kind == Kind::Candidate) {
             self.forget();
@@ -132,7 +141,7 @@ impl Kept {
             }
             let weights = |ledger: &Ledger| ledger.parts().weights.unwrap_or_default();
             let before = weights(ledger);
-            let at = self.comparison.runs().iter().position(Run::is_open);
+            let at = if self.reads_reference() { None } else { self.comparison.runs().iter().position(Run::is_open) };
             let (mut loaded, mut told) = (Bytes(0), self.told);
             let (share, left) = self.comparison.progress();
             let step = self.comparison.step(&mut |more| {
@@ -148,6 +157,7 @@ impl Kept {
             match step {
                 Ok(None) => return Ok(()),
                 Ok(Some(step)) => {
+                    self.reference_loaded |= step == divergence::Step::ReferenceLoaded;
                     if let divergence::Step::Loaded(run) = step {
                         tell(context, Told::Loaded(run, weights(ledger).saturating_sub(before)));
                     }
@@ -157,6 +167,13 @@ impl Kept {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether the next thing to be loaded is the reference.
+    fn reads_reference(&self) -> bool {
+        let chunks = self.comparison.chunks();
+        let is_read = self.comparison.expected(chunks.tokens.len() - 1, chunks.end() - 1).is_some();
+        !self.reference_loaded && !is_read
     }
 
     fn tell(&mut self, step: divergence::Step, context: &Context<'_>) {

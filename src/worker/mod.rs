@@ -4,12 +4,13 @@
 //! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers, and so do the lanes of
 //! the *lab*, of which one plans and one measures, *side*, which asks several models the same, and *make*, which measures and writes
 //! mixes; the *scan lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane*
-//! downloads; the
-//! *dialog lane* waits for the desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
+//! downloads; the *export lane* writes what is taken away; the *dialog lane* waits for the desktop. A *monitor* samples the memory while
+//! something runs. Nothing here knows the state or the screen.
 
 mod browse;
 mod dialog;
 mod engine;
+mod export;
 mod inspect;
 mod lab;
 mod lane;
@@ -83,6 +84,7 @@ struct Lanes {
     make: LaneSender<Order>,
     lab: LaneSender<Order>,
     lab_plan: LaneSender<Order>,
+    export: LaneSender<Order>,
     monitor: Sender<()>,
 }
 
@@ -118,7 +120,8 @@ impl Worker {
         let weigh = || lab::LabLane::new(courtesy.clone(), ledger.clone(), activity.clone());
         let lab = start.lane("lab", weigh())?;
         let lab_plan = start.lane("lab plan", weigh())?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, side, make, lab, lab_plan, monitor };
+        let export = start.lane("export", export::ExportLane)?;
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, side, make, lab, lab_plan, export, monitor };
         Ok(Self {
             lanes: Some(lanes),
             events,
@@ -157,7 +160,7 @@ impl Worker {
                 let lane = match browse.kind() {
                     Kind::Look | Kind::Neighbours => &lanes.look,
                     Kind::Tiles | Kind::Block => &lanes.tiles,
-                    Kind::Survey | Kind::Compare | Kind::Export => &lanes.survey,
+                    Kind::Survey | Kind::Compare => &lanes.survey,
                 };
                 lane.send(order).is_ok()
             }
@@ -167,6 +170,7 @@ impl Worker {
                 let plans = matches!(**lab, Lab::Open(_) | Lab::Plan(_));
                 if plans { lanes.lab_plan.send(order).is_ok() } else { lanes.lab.send(order).is_ok() }
             }
+            Command::Export(_) => lanes.export.send(order).is_ok(),
             _ => lanes.engine.send(order).is_ok(),
         };
         if !taken {
@@ -180,7 +184,7 @@ impl Worker {
         let mut browsing = self.browsing.lock().unwrap_or_else(PoisonError::into_inner);
         match &order.command {
             Command::Inspect(_) => std::mem::take(&mut *browsing).into_values().for_each(|job| self.stops.raise(job)),
-            Command::Browse(browse) if browse.kind() != Kind::Export => {
+            Command::Browse(browse) => {
                 if let Some(before) = browsing.insert(browse.kind(), order.job) {
                     self.stops.raise(before);
                 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ponder::app::{App, Start};
 use ponder::engine::sampler::Sampling;
 use ponder::inspect::Model;
@@ -14,6 +14,7 @@ use ponder::lab::mix::{Mix, Recipe};
 use ponder::lab::quantize;
 use ponder::library::Folders;
 use ponder::state::browse::Wish;
+use ponder::state::lab::Wish as Experiment;
 use ponder::state::{Action, Page, Slot, State};
 use ponder::store::settings::{Settings, Theme};
 
@@ -28,7 +29,7 @@ fn wants(word: &str) -> bool {
 }
 
 /// Whether there is a graphics device to draw with, the processor's own included.
-fn can_draw() -> bool {
+pub fn can_draw() -> bool {
     let drawn = std::panic::catch_unwind(|| {
         let mut harness = Harness::builder().with_size([8.0, 8.0]).wgpu().build_ui(|ui| {
             ui.label("x");
@@ -159,6 +160,7 @@ fn tour(model: &Path, theme: Theme) {
     session.picture("memory");
     assert!(session.harness.state().state().memory.samples().len() > 20);
     tensors(&mut session);
+    lab(&mut session);
 }
 
 /// The page of tensors: the map of the file, a matrix, its numbers, all tensors in a grid, and two files beside each other.
@@ -201,6 +203,40 @@ fn tensors(session: &mut Session) {
     session.harness.get_by_label("Show Compare").click();
     session.harness.run_steps(4);
     session.picture("compare");
+}
+
+/// The lab: a ladder measured against the model, and the text where it differs.
+fn lab(session: &mut Session) {
+    session.perform(Action::Go(Page::Lab));
+    let planned = |state: &State| state.lab.plan.is_some() && state.lab.planning.job().is_none();
+    session.until("the reference is planned", planned);
+    for label in ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "q3_k_m", "q2_k"] {
+        session.perform(Action::Lab(Experiment::Label(Label::named(label).unwrap(), true)));
+    }
+    session.perform(Action::Lab(Experiment::Chunks(2)));
+    session.until("the candidates are planned", planned);
+    session.perform(Action::Lab(Experiment::Compare));
+    session.until("all is measured", |state| state.lab.measuring.job().is_none());
+    let results = session.harness.state().state().lab.results.as_ref().unwrap();
+    assert!(results.candidates().all(|(_, run)| run.status == ponder::lab::run::Status::Done));
+    let run = |name: &str| results.candidates().find(|(_, run)| run.candidate.name == name).unwrap().0;
+    let (middle, small) = (run("Q4_K_M"), run("Q3_K_M"));
+    session.perform(Action::Lab(Experiment::Select(middle)));
+    session.harness.hover_at(egui::pos2(700.0, 6.0));
+    session.harness.run_steps(4);
+    session.picture("lab-pareto");
+    session.perform(Action::Lab(Experiment::Select(small)));
+    session.harness.get_by_label("Show Where it differs").click();
+    session.harness.run_steps(4);
+    let worst = session
+        .harness
+        .get_all_by_role(egui::Role::Button)
+        .find_map(|node| node.accesskit_node().label().filter(|label| label.starts_with("Go to ")));
+    session.harness.get_all_by_label(&worst.unwrap()).next().unwrap().click();
+    session.harness.run_steps(4);
+    session.harness.hover_at(egui::pos2(700.0, 6.0));
+    session.harness.run_steps(4);
+    session.picture("divergence-text");
 }
 
 #[test]

@@ -10,8 +10,10 @@ use ponder::engine::session::ModelId;
 use ponder::error::Error;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
+use ponder::lab::label::Label;
 use ponder::memory::plan::KvDtype;
 use ponder::message::{Command, Event, JobId, Order, Outcome, Restored, Step};
+use ponder::state::lab::Wish;
 use ponder::state::{Action, Page};
 use ponder::store::chat::{Chat, ChatId, Mode, Role, StopReason, Turn};
 use ponder::store::settings::Theme;
@@ -87,7 +89,7 @@ impl Machine {
     fn action(&self, kind: u8, n: u8) -> Action {
         let path = self.model.file.path.clone();
         match kind {
-            0 => Action::Go(Page::ALL[usize::from(n) % 5]),
+            0 => Action::Go(Page::ALL[usize::from(n) % 6]),
             1 => Action::Pick,
             2 => Action::Open { path, load: n.is_multiple_of(2) },
             3 => Action::Scan,
@@ -136,6 +138,16 @@ impl Machine {
             43 => Action::AskFirst,
             44 => Action::SetPocketAtStart(n.is_multiple_of(2)),
             45 | 46 => Action::Welcome,
+            47 => Action::Lab(match n % 8 {
+                0 => Wish::Reference(path),
+                1 => Wish::Label(Label::ALL[usize::from(n) % 22], n.is_multiple_of(3)),
+                2 => Wish::Compare,
+                3 => Wish::Pause,
+                4 => Wish::GoOn,
+                5 => Wish::Stop,
+                6 => Wish::Add(vec![path, "/models/other.gguf".into()]),
+                _ => Wish::PickText,
+            }),
             _ => Action::Dismiss(u64::from(n % 20)),
         }
     }

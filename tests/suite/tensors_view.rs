@@ -17,9 +17,10 @@ use ponder::inspect::browse::words;
 use ponder::inspect::neighbours::Neighbour;
 use ponder::inspect::stats::Depth;
 use ponder::kernels::dequantize::anatomy;
-use ponder::message::Outcome;
 use ponder::message::browse::{Found, Neighbours, RowOf, Seen};
+use ponder::message::{Event, Outcome, Step};
 use ponder::state::browse::Wish;
+use ponder::state::export::Wish as Export;
 use ponder::state::{Action, State};
 use ponder::view::tensors::detail::{Detail, Go, density, formula, overlay};
 use ponder::view::{Actions, View};
@@ -235,14 +236,15 @@ fn a_tensor_is_exported_and_the_writing_can_be_stopped() {
     let mut harness = shown(scene);
     harness.get_by_label("Export as .npy…").click();
     harness.run();
-    assert_eq!(last_wish(&harness), Some(&Wish::ExportTensor(0)));
+    assert_eq!(harness.state().wishes.last(), Some(&Action::Export(Export::Tensor(0))));
     harness.state_mut().end(Outcome::PickedPlace(Some("/elsewhere/token_embd.npy".into())));
-    harness.state_mut().sees(Seen::Writing(0.25));
+    let job = harness.state().last_job();
+    harness.state_mut().apply(Event::Step { job, step: Step::Writing(0.25) });
     harness.run();
     assert!(sees(&harness, "Writing, 25.0\u{2009}%"));
     harness.get_by_label("Stop").click();
     harness.run();
-    assert_eq!(last_wish(&harness), Some(&Wish::StopWriting));
+    assert_eq!(harness.state().wishes.last(), Some(&Action::Export(Export::Stop)));
 }
 
 #[test]

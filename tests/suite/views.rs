@@ -30,7 +30,7 @@ fn every_state_draws_on_every_page_in_both_themes_at_every_size() {
 
 #[test]
 fn nothing_reaches_beyond_the_smallest_window() {
-    for page in [Page::Home, Page::Model, Page::Settings] {
+    for page in [Page::Home, Page::Model, Page::Lab, Page::Settings] {
         for (name, mut scene) in Scene::all() {
             scene.state.page = page;
             let mut stage = stage(Theme::Dark, SIZES[0], scene);
@@ -184,7 +184,7 @@ fn shortcuts_reach_every_page_and_do_not_clash() {
         assert!(!keys[..n].iter().any(|b| shadowed(&b)), "{a:?} is never reached");
     }
     let mut stage = Stage::of(Scene::opened());
-    for (key, page) in [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5].into_iter().zip(Page::ALL) {
+    for (key, page) in [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6].into_iter().zip(Page::ALL) {
         assert_eq!(stage.keys(Modifiers::COMMAND, key), [Action::Go(page)]);
     }
     assert_eq!(stage.keys(Modifiers::COMMAND, Key::N), [Action::NewChat]);

@@ -3,9 +3,12 @@
 use crate::file::text;
 use crate::lab::advice::nats;
 use crate::lab::candidate::{Candidate, Need};
+use crate::memory::plan;
+use crate::memory::probe::Machine;
 use crate::message::lab::Pick;
 use crate::state::lab::{Measured, Results};
 use crate::units::{TokensPerSecond, digits, significant, with_error};
+use crate::view::fit;
 
 /// A column.
 pub struct Column {
@@ -43,6 +46,8 @@ pub struct Row<'a> {
     pub measured: Option<&'a Measured>,
     /// What it takes, as it is planned.
     pub need: Option<&'a Need>,
+    /// What the machine has.
+    pub machine: &'a Machine,
     /// All that was measured.
     pub results: Option<&'a Results>,
 }
@@ -55,7 +60,7 @@ const fn column(name: &'static str, term: &'static str, width: f32, rank: u8, of
 pub const COLUMNS: [Column; 14] = [
     Column { before: true, ..column("Size", "", 66.0, 0, size) },
     Column { before: true, ..column("Bits", "bits per weight", 36.0, 4, bits) },
-    Column { before: true, after: false, ..column("Needs", "planned", 80.0, 1, needs) },
+    Column { before: true, after: false, ..column("Needs", "planned", 92.0, 1, needs) },
     column("KL", "kl", 130.0, 1, kl),
     column("Median", "median", 66.0, 8, |row| spread(row, |spread| spread.median)),
     column("99 %", "99 %", 60.0, 7, |row| spread(row, |spread| spread.p99)),
@@ -104,7 +109,7 @@ fn bits(row: &Row<'_>) -> Cell {
 
 fn needs(row: &Row<'_>) -> Cell {
     row.need.map_or_else(Cell::default, |need| Cell {
-        text: need.total.in_memory(),
+        text: format!("{} {}", fit::sign(plan::fit(need.peak, row.machine)), need.total),
         exact: format!("planned: weights {}, at its highest moment {}", need.weights, need.peak),
         faint: false,
     })

@@ -22,7 +22,7 @@ use egui::{Align, CentralPanel, Frame, Layout, Margin, Panel, RichText, ScrollAr
 use super::{Actions, View, frame, icons, theme, widgets};
 use crate::lab::row::Storage;
 use crate::state::lab::{Results, Wish};
-use crate::state::{Action, Slot, State, browse};
+use crate::state::{Action, Slot, State, export};
 use crate::units::{grouped, percent};
 
 use choose::Choose;
@@ -135,6 +135,9 @@ impl LabPage {
                 if let Some(results) = state.lab.results.as_ref().filter(|_| is_of_results) {
                     exports(ui, results, actions);
                 }
+                if let Some(progress) = state.lab.measuring.progress().filter(|_| !has_side) {
+                    widgets::small(ui, format!("{} measured", percent(progress.share)));
+                }
             });
         });
     }
@@ -242,7 +245,7 @@ fn exports(ui: &mut Ui, results: &Results, actions: &mut Actions) {
     for (kind, words, text) in [("json", "JSON", &exports.json), ("csv", "CSV", &exports.csv)] {
         if widgets::button(ui, None, words).on_hover_text(format!("Write all figures as {words}")).clicked() {
             let bytes: Arc<[u8]> = text.as_bytes().into();
-            actions.push(Action::Browse(browse::Wish::ExportBytes { name: format!("{name}-compared.{kind}"), bytes }));
+            actions.push(Action::Export(export::Wish::Bytes { name: format!("{name}-compared.{kind}"), bytes }));
         }
     }
 }

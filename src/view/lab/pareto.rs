@@ -7,7 +7,7 @@ use crate::file::text;
 use crate::lab::advice::nats;
 use crate::state::lab::{Measured, Results};
 use crate::units::{Bytes, percent, significant, with_error};
-use crate::view::{theme, widgets};
+use crate::view::{picture, theme, widgets};
 
 /// What the horizontal axis is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,8 +62,12 @@ impl Pareto {
             return None;
         }
         let chosen = results.looked_at();
-        let response = self.plot(ui, results, &marks, height);
-        names(ui, &response, &marks, chosen, results.noise_floor().is_some());
+        let what = if self.against == Against::Size { "quality against size" } else { "quality against speed" };
+        let response = picture::savable(ui, what, |ui| {
+            let response = self.plot(ui, results, &marks, height);
+            names(ui, &response, &marks, chosen, results.noise_floor().is_some());
+            response
+        });
         let words = described(results, &marks, self.against);
         response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
         let nearest = |pointer: egui::Pos2| {

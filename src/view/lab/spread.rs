@@ -7,7 +7,7 @@ use crate::lab::advice::nats;
 use crate::lab::statistics::Histogram;
 use crate::state::lab::{Measured, Results};
 use crate::units::{grouped, percent};
-use crate::view::{theme, widgets};
+use crate::view::{picture, theme, widgets};
 
 /// The size of a small one.
 const SMALL: egui::Vec2 = vec2(148.0, 78.0);
@@ -24,7 +24,7 @@ pub fn multiples(ui: &mut Ui, results: &Results) -> Option<usize> {
     widgets::small(ui, "how many tokens diverge how much, from 1e-6 to 10 nats; the line is the mean");
     let looked_at = results.looked_at();
     let mut clicked = None;
-    ui.scope(|ui| {
+    picture::savable(ui, "KL per token, the ladder", |ui| {
         ui.spacing_mut().item_spacing = vec2(12.0, 8.0);
         ui.horizontal_wrapped(|ui| {
             for run in runs {
@@ -131,6 +131,7 @@ pub fn histogram(ui: &mut Ui, run: &Measured, results: &Results) {
     for value in [kld.median, kld.p99] {
         ui.painter().vline(x(area, value), area.y_range(), Stroke::new(1.0, palette.ink));
     }
+    picture::can_be_saved(ui, rect, &format!("KL per token of {}", run.candidate.name));
     if let Some(pointer) = response.hover_pos() {
         let bin = (0..histogram.counts.len()).find(|&bin| pointer.x < x(area, histogram.edges[bin + 1]));
         if let Some(bin) = bin {

@@ -7,6 +7,7 @@ use egui::{Align2, Color32, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 use super::cells::{self, COLUMNS, Column, Row};
 use crate::file::text;
 use crate::lab::run::Status;
+use crate::memory::probe::Machine;
 use crate::state::lab::{Results, Wish};
 use crate::state::{Action, State};
 use crate::view::{Actions, theme, widgets};
@@ -83,7 +84,7 @@ fn lines(state: &State) -> Vec<Line> {
     let reference = results.map(|results| &results.reference);
     let reference = reference.or_else(|| Some(&lab.plan.as_ref()?.reference.as_ref().ok()?.0));
     if let Some(candidate) = reference {
-        let row = Row { candidate, measured: None, need: None, results };
+        let row = Row { candidate, measured: None, need: None, machine: &state.machine, results };
         lines.push(Line {
             run: None,
             name: candidate.name.clone(),
@@ -97,7 +98,7 @@ fn lines(state: &State) -> Vec<Line> {
         let mut runs: Vec<usize> = results.candidates().map(|(at, _)| at).collect();
         runs.sort_by(|&a, &b| results.runs[b].candidate.mix.bytes.cmp(&results.runs[a].candidate.mix.bytes).then(a.cmp(&b)));
         let floor = results.runs.iter().position(|run| run.kind == crate::lab::run::Kind::NoiseFloor);
-        lines.extend(floor.into_iter().chain(runs).map(|run| measured(results, run)));
+        lines.extend(floor.into_iter().chain(runs).map(|run| measured(results, run, &state.machine)));
     }
     for pick in &lab.picks {
         let Some(planned) = lab.planned(pick) else { continue };
@@ -115,7 +116,7 @@ fn lines(state: &State) -> Vec<Line> {
                     note: if results.is_some() { format!("not measured yet: {}", candidate.mix.really()) } else { candidate.mix.really() },
                     failed: false,
                     faint: results.is_some(),
-                    cells: cells::all(&Row { candidate, measured: None, need: Some(need), results }, false),
+                    cells: cells::all(&Row { candidate, measured: None, need: Some(need), machine: &state.machine, results }, false),
                 });
             }
             Err(error) => lines.push(Line {
@@ -131,7 +132,7 @@ fn lines(state: &State) -> Vec<Line> {
     lines
 }
 
-fn measured(results: &Results, at: usize) -> Line {
+fn measured(results: &Results, at: usize, machine: &Machine) -> Line {
     let run = &results.runs[at];
     let is_floor = run.kind == crate::lab::run::Kind::NoiseFloor;
     let below = !is_floor && run.summary.is_some_and(|summary| results.is_below_floor(summary.kld.mean));
@@ -155,7 +156,7 @@ fn measured(results: &Results, at: usize) -> Line {
         note,
         failed: matches!(run.status, Status::Failed(_)),
         faint: is_floor || below || run.is_preliminary(),
-        cells: cells::all(&Row { candidate: &run.candidate, measured: Some(run), need: None, results: Some(results) }, false),
+        cells: cells::all(&Row { candidate: &run.candidate, measured: Some(run), need: None, machine, results: Some(results) }, false),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::inspect::Model;
 use crate::memory::plan::{Choice, Plan, curve};
 use crate::memory::{Part, Parts};
 use crate::units::grouped;
-use crate::view::theme;
+use crate::view::{picture, theme};
 
 /// The parts that stay allocated, the lowest first.
 const STACK: [Part; 4] = [Part::Weights, Part::KvCache, Part::Activations, Part::Tokenizer];
@@ -57,17 +57,19 @@ impl Curve {
             .y_axis_formatter(|mark, _| bytes(mark.value).in_memory())
             .x_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { grouped(bytes(mark.value).0) })
             .label_formatter(|position| hovered(position, points));
-        let response = plot.show(ui, |plot| {
-            for n in (1..=STACK.len()).rev() {
-                let part = STACK[n - 1];
-                let line: Vec<[f64; 2]> = points.iter().map(|(context, parts)| [bytes_f64(*context), sum(parts, n)]).collect();
-                let color = palette.part(part);
-                plot.line(Line::new(part.word(), PlotPoints::from(line)).color(color).width(1.0).fill(0.0).fill_alpha(1.0));
-            }
-            plot.vline(VLine::new("context", bytes_f64(plan.choice.context)).color(ink).width(1.0).style(LineStyle::dashed_dense()));
-            if available <= highest * 1.1 {
-                plot.hline(HLine::new("available", available).color(secondary).width(1.5));
-            }
+        let response = picture::savable(ui, "memory by context", |ui| {
+            plot.show(ui, |plot| {
+                for n in (1..=STACK.len()).rev() {
+                    let part = STACK[n - 1];
+                    let line: Vec<[f64; 2]> = points.iter().map(|(context, parts)| [bytes_f64(*context), sum(parts, n)]).collect();
+                    let color = palette.part(part);
+                    plot.line(Line::new(part.word(), PlotPoints::from(line)).color(color).width(1.0).fill(0.0).fill_alpha(1.0));
+                }
+                plot.vline(VLine::new("context", bytes_f64(plan.choice.context)).color(ink).width(1.0).style(LineStyle::dashed_dense()));
+                if available <= highest * 1.1 {
+                    plot.hline(HLine::new("available", available).color(secondary).width(1.5));
+                }
+            })
         });
         let words = format!("memory by context, {} tokens chosen, {} in all", grouped(plan.choice.context as u64), plan.total);
         response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, words.clone()));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use egui::{Layout, Margin, ScrollArea, Ui};
 
-use super::{Actions, View, icons, speed, theme, widgets};
+use super::{Actions, View, icons, picture, speed, theme, widgets};
 use crate::inspect::Model;
 use crate::memory::plan::Plan;
 use crate::state::{Action, Page, Slot, State};
@@ -38,7 +38,8 @@ impl View for MemoryPage {
             egui::Frame::new().inner_margin(Margin::symmetric(24, 0)).show(ui, |ui| {
                 ui.set_width(ui.available_width());
                 head(ui, state);
-                live::strips(ui, &state.memory, state.loaded.as_ref().map(|loaded| &loaded.plan.parts));
+                let plan = state.loaded.as_ref().map(|loaded| &loaded.plan.parts);
+                picture::savable(ui, "memory over time", |ui| live::strips(ui, &state.memory, plan));
                 ui.add_space(theme::GRID * 2.0);
                 if ui.available_width() >= TWO_COLUMNS {
                     let spacing = ui.spacing().item_spacing;

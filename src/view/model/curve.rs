@@ -9,7 +9,7 @@ use crate::inspect::Model;
 use crate::memory::plan::{self, Choice, KvDtype, Plan};
 use crate::memory::{Part, Parts};
 use crate::units::{Bytes, count};
-use crate::view::theme;
+use crate::view::{picture, theme};
 
 /// The curve of the model that was drawn last.
 #[derive(Default)]
@@ -67,17 +67,19 @@ impl Curve {
             .custom_y_axes(vec![axis(AxisHints::new_y()).min_thickness(64.0).formatter(|mark, _| bytes_words(mark.value))])
             .reset()
             .label_formatter(hover(points));
-        plot.show(ui, |plot| {
-            for layer in &stack {
-                let area = FilledArea::new(layer.part.word(), &xs, &layer.low, &layer.high).fill_color(palette.part(layer.part));
-                plot.add(area.stroke(Stroke::new(1.0, palette.raised)).allow_hover(false));
-            }
-            if ceiling_seen {
-                let line = HLine::new("available", ceiling).stroke(Stroke::new(1.5, palette.danger)).style(LineStyle::dashed_dense());
-                plot.hline(line.allow_hover(false));
-            }
-            let chosen = VLine::new("chosen", position(plan.choice.context)).stroke(Stroke::new(1.5, palette.ink));
-            plot.vline(chosen.allow_hover(false));
+        picture::savable(ui, "memory against context", |ui| {
+            plot.show(ui, |plot| {
+                for layer in &stack {
+                    let area = FilledArea::new(layer.part.word(), &xs, &layer.low, &layer.high).fill_color(palette.part(layer.part));
+                    plot.add(area.stroke(Stroke::new(1.0, palette.raised)).allow_hover(false));
+                }
+                if ceiling_seen {
+                    let line = HLine::new("available", ceiling).stroke(Stroke::new(1.5, palette.danger)).style(LineStyle::dashed_dense());
+                    plot.hline(line.allow_hover(false));
+                }
+                let chosen = VLine::new("chosen", position(plan.choice.context)).stroke(Stroke::new(1.5, palette.ink));
+                plot.vline(chosen.allow_hover(false));
+            })
         });
     }
 

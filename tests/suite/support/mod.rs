@@ -5,6 +5,7 @@ use std::path::PathBuf;
 pub mod bench;
 pub mod browse;
 pub mod browsing;
+pub mod comparing;
 pub mod family;
 pub mod fetching;
 pub mod fold;

@@ -12,17 +12,21 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ponder::error::Error;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
+use ponder::lab::label::Label;
 use ponder::library::download::{Progress, Source, Stage as Fetching};
 use ponder::library::places::App;
-use ponder::library::scan::Found;
+use ponder::library::scan::Found as OnDisk;
 use ponder::memory::history::Sample;
 use ponder::memory::plan::KvDtype;
 use ponder::memory::probe::Machine;
+use ponder::message::lab::Found;
 use ponder::message::{Event, JobId, Outcome, Receipt, Step};
-use ponder::state::{Action, State, Tone};
+use ponder::state::lab::Wish;
+use ponder::state::{Action, Page, State, Tone};
 use ponder::units::{Bytes, TokensPerSecond};
 use ponder::view::{Actions, Root, View as _};
 
+use super::comparing;
 use super::gguf_writer::ggml;
 use super::tiny_llama::TinyLlama;
 
@@ -160,7 +164,7 @@ impl Scene {
 
     pub fn library() -> Self {
         let mut scene = Self::new();
-        let found = |name: &str, file: &str, bytes, app| Found {
+        let found = |name: &str, file: &str, bytes, app| OnDisk {
             path: PathBuf::from(format!("/models/{file}")),
             name: name.to_owned(),
             bytes: Bytes(bytes),
@@ -207,6 +211,41 @@ impl Scene {
         scene
     }
 
+    /// In the lab with candidates chosen and planned.
+    pub fn choosing() -> Self {
+        let mut scene = Self::opened();
+        let planned = |scene: &mut Self, action: Action| {
+            let order = scene.state.perform(action).expect("a plan is ordered");
+            let plan = comparing::plan(comparing::planning(&order), 20 * GIB);
+            scene.done(order.job, Ok(Outcome::Lab(Found::Plan(plan))));
+        };
+        planned(&mut scene, Action::Go(Page::Lab));
+        for label in [Label::Q8_0, Label::Q5_0, Label::Q4_0, Label::Q2K] {
+            planned(&mut scene, Action::Lab(Wish::Label(label, true)));
+        }
+        scene
+    }
+
+    /// With so many of the things told that a measurement tells.
+    fn told(most: usize) -> (Self, JobId) {
+        let mut scene = Self::choosing();
+        let order = scene.state.perform(Action::Lab(Wish::Compare)).expect("it is measured");
+        for told in comparing::whole(comparing::start(&order)).into_iter().take(most) {
+            scene.step(order.job, Step::Lab(told));
+        }
+        (scene, order.job)
+    }
+
+    pub fn comparing() -> Self {
+        Self::told(9).0
+    }
+
+    pub fn compared() -> Self {
+        let (mut scene, job) = Self::told(usize::MAX);
+        scene.done(job, Ok(Outcome::Lab(Found::All)));
+        scene
+    }
+
     /// Every kind of state, by name.
     pub fn all() -> Vec<(&'static str, Self)> {
         vec![
@@ -222,6 +261,9 @@ impl Scene {
             ("loaded", Self::loaded()),
             ("reading", Self::reading()),
             ("writing", Self::writing()),
+            ("choosing", Self::choosing()),
+            ("comparing", Self::comparing()),
+            ("compared", Self::compared()),
         ]
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::cut::Token;
 use crate::lab::advice::nats;
 use crate::state::lab::Results;
 use crate::view::chat::inert;
-use crate::view::theme;
+use crate::view::{picture, theme};
 
 /// Room between two chunks.
 const GAP: f32 = 12.0;
@@ -59,6 +59,7 @@ impl Page {
     /// Draws it; the token that was chosen.
     pub fn ui(&mut self, ui: &mut Ui, results: &Results, run: usize, chosen: Option<Place>) -> Option<Place> {
         let mut clicked = None;
+        let shown = ui.available_rect_before_wrap();
         ScrollArea::vertical().id_salt("lab text").auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = GAP;
             self.lay(ui, results);
@@ -69,6 +70,7 @@ impl Page {
             }
         });
         self.go_to = None;
+        picture::can_be_saved(ui, shown, &format!("text coloured by KL of {}", results.runs[run].candidate.name));
         clicked
     }
 
@@ -160,7 +162,7 @@ pub fn difference(results: &Results, run: usize, place: Place) -> Option<&crate:
     let run = &results.runs[run];
     match before.checked_sub(results.half) {
         Some(i) => run.at(place.chunk, i),
-        None if place.chunk == 0 => run.impression.as_ref()?.get(before.checked_sub(results.preview)?),
+        None if place.chunk == 0 && run.scores.is_empty() => run.impression.as_ref()?.get(before.checked_sub(results.preview)?),
         None => None,
     }
 }

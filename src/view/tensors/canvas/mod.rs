@@ -20,7 +20,7 @@ use crate::inspect::pyramid::Reduce;
 use crate::state::browse::{Browsing, Wish};
 use crate::state::{Action, State};
 use crate::units::{grouped, significant};
-use crate::view::{Actions, theme};
+use crate::view::{Actions, picture, theme};
 
 use camera::{MapCamera, MatrixCamera};
 use map::{Map, Tint};
@@ -136,6 +136,16 @@ impl Canvas {
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &words));
         if response.has_focus() {
             ui.painter().rect_stroke(view, 0.0, theme::focus(ui), egui::StrokeKind::Inside);
+        }
+        let all = Rect::from_min_max(view.min, egui::pos2(view.right(), view.bottom() + legend));
+        picture::can_be_saved(ui, all, &self.name(model, browsing));
+    }
+
+    /// What is shown, in few words.
+    fn name(&self, model: &Model, browsing: &Browsing) -> String {
+        match (self.place, browsing.tensor()) {
+            (Some(Place::Matrix(_)), Some(tensor)) => text::shown(&model.file.tensors[tensor].name, 120),
+            _ => format!("{} map", model.label()),
         }
     }
 

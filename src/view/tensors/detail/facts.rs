@@ -8,7 +8,7 @@ use crate::inspect::Model;
 use crate::inspect::browse::words;
 use crate::kernels::dequantize::anatomy::{self, Field};
 use crate::kernels::precision;
-use crate::state::browse::Wish;
+use crate::state::export::Wish;
 use crate::state::{Action, Slot, State};
 use crate::units::{grouped, percent, significant};
 use crate::view::tensors::columns;
@@ -64,11 +64,11 @@ pub(super) fn ui(ui: &mut Ui, layout: &mut Layout, model: &Model, tensor: usize,
 }
 
 fn buttons(ui: &mut Ui, info: &TensorInfo, tensor: usize, state: &State, actions: &mut Actions) {
-    if let Slot::Busy { progress, .. } = &state.browsing.writing {
+    if let Slot::Busy { progress, .. } = &state.exporting.writing {
         #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
         let share = *progress as f32;
         if widgets::progress(ui, "Writing", Some(share), &format!("Writing, {}", percent(*progress)), "Stop") {
-            actions.push(Action::Browse(Wish::StopWriting));
+            actions.push(Action::Export(Wish::Stop));
         }
         return;
     }
@@ -77,7 +77,7 @@ fn buttons(ui: &mut Ui, info: &TensorInfo, tensor: usize, state: &State, actions
         ui.add_enabled_ui(can, |ui| {
             let export = widgets::button(ui, Some(icons::DOWNLOAD), "Export as .npy…");
             if export.on_hover_text("All its values as F32, as numpy reads them").clicked() {
-                actions.push(Action::Browse(Wish::ExportTensor(tensor)));
+                actions.push(Action::Export(Wish::Tensor(tensor)));
             }
         });
         if widgets::button(ui, Some(icons::COPY), "Copy name").clicked() {

@@ -11,7 +11,7 @@ use crate::kernels::dequantize::anatomy::BlockParts;
 use crate::message::browse::{Block, What};
 use crate::state::State;
 use crate::units::{grouped, percent, real};
-use crate::view::{theme, widgets};
+use crate::view::{picture, theme, widgets};
 
 const HEIGHT: f32 = 128.0;
 /// Standard deviations to both sides that "middle" shows.
@@ -46,8 +46,10 @@ impl Options {
         let is_values = state.browsing.subject.as_ref().is_some_and(|subject| matches!(subject.what, What::Values { .. }));
         let block = state.browsing.block.ready().filter(|_| is_values);
         let lines = block.map(|block| overlay(&block.parts, block.index)).unwrap_or_default();
-        self.draw(ui, stats, histogram, range, &lines);
-        legend(ui, stats, histogram, range, block.map(|block| &**block), &lines);
+        picture::savable(ui, "histogram", |ui| {
+            self.draw(ui, stats, histogram, range, &lines);
+            legend(ui, stats, histogram, range, block.map(|block| &**block), &lines);
+        });
     }
 
     fn draw(self, ui: &mut Ui, stats: &Stats, histogram: &Histogram, range: [f64; 2], lines: &[(f64, bool)]) {

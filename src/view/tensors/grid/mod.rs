@@ -14,7 +14,7 @@ use crate::state::browse::{Browsing, Wish};
 use crate::state::{Action, Slot, State};
 use crate::units::{digits, grouped, percent};
 use crate::view::layers::{self, Coloured};
-use crate::view::{Actions, icons, theme, widgets};
+use crate::view::{Actions, icons, picture, theme, widgets};
 
 pub use crate::inspect::grid::Measure;
 pub use crate::view::layers::Places;
@@ -46,7 +46,9 @@ impl Grid {
             ui.spacing_mut().item_spacing.y = 4.0;
             self.controls(ui, state, model, actions);
             let scale = Scale::of(model, &state.browsing, self.measure);
-            if let Some(tensor) = layers::ui(ui, &self.places, &scale) {
+            let name = format!("{} layers by roles, {}", model.label(), self.measure.name());
+            let clicked = picture::savable(ui, &name, |ui| layers::ui(ui, &self.places, &scale));
+            if let Some(tensor) = clicked {
                 actions.push(Action::Browse(Wish::Tensor(Some(tensor))));
             }
         });
