@@ -40,14 +40,14 @@ fn the_reference_and_its_candidates_answer_beside_each_other() {
     let answers = &window.state().side.answers;
     assert_eq!(answers.len(), 3);
     for answer in answers {
-        assert!(matches!(&answer.phase, Phase::Ended(metrics) if metrics.stop_reason == StopReason::MaxTokens), "{:?}", answer.phase);
-        assert_eq!(answer.ends.len(), 24);
+        assert!(matches!(&answer.phase, Phase::Ended(metrics) if metrics.generated_tokens == answer.ends.len()), "{:?}", answer.phase);
+        assert!((2..=24).contains(&answer.ends.len()));
         assert_eq!(answer.ends.last(), Some(&answer.text.len()));
         assert!(answer.booked.weights > Bytes(0) && answer.booked.kv_cache > Bytes(0));
     }
     assert!(answers[2].booked.weights < answers[0].booked.weights);
     let difference = answers[2].first_difference.expect("two bits say something else");
-    let own = |at: usize| (0..24).map(|token| answers[at].token(token)).collect::<Vec<_>>();
+    let own = |at: usize| (0..answers[at].ends.len()).map(|token| answers[at].token(token)).collect::<Vec<_>>();
     assert_eq!(own(0)[..difference], own(2)[..difference]);
     assert!(window.sees(&format!("other from token {} on", difference + 1)));
     assert!(window.sees("tok/s") && window.sees("booked"), "speed and memory stand under each name");

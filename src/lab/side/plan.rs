@@ -56,21 +56,20 @@ impl Plan {
             return plan;
         }
         for (of, cost) in models {
-            // As many of its columns at a time as there is room for.
-            let each = cost.beside.0.max(1);
-            let fits = room.0.saturating_sub(cost.loading.0.max(cost.weights.0)) / each;
-            let fits = usize::try_from(fits).unwrap_or(usize::MAX);
-            if fits == 0 {
+            let alone = peak(&[(vec![of[0]], cost)]);
+            if alone > room {
                 let error = Error::OverBudget {
                     part: columns[of[0]].candidate.name.clone(),
-                    need: peak(&[(vec![of[0]], cost)]),
+                    need: alone,
                     have: room,
                     advice: "a smaller quantization would fit, or other programs and the loaded model could be closed".into(),
                 };
                 plan.refused.extend(of.into_iter().map(|at| (at, error.clone())));
                 continue;
             }
-            for some in of.chunks(fits) {
+            // As many of its columns at a time as there is room for.
+            let fits = room.saturating_sub(cost.weights).0 / cost.beside.0.max(1);
+            for some in of.chunks(usize::try_from(fits).unwrap_or(usize::MAX).max(1)) {
                 plan.batches.push(Batch { columns: some.to_vec(), peak: peak(&[(some.to_vec(), cost)]) });
             }
         }

@@ -16,7 +16,7 @@ use crate::state::side::Who;
 use crate::state::{Action, Page, State};
 use crate::units::{digits, grouped, percent, real, significant};
 use crate::view::layers::{self, Places};
-use crate::view::{Actions, icons, theme, widgets};
+use crate::view::{Actions, icons, picture, theme, widgets};
 
 use grid::Scale;
 use list::List;
@@ -136,9 +136,9 @@ impl DistortionView {
         let scale = Scale { model, distorted, measured: &self.measured, chosen: self.chosen };
         egui::CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
-            if let Some(at) = layers::ui(ui, &self.places, &scale) {
-                self.chosen = Some(at);
-            }
+            let name = format!("{} distortion of {}", model.label(), who.0.name);
+            let pressed = picture::savable(ui, &name, |ui| layers::ui(ui, &self.places, &scale));
+            self.chosen = pressed.or(self.chosen);
         });
     }
 }

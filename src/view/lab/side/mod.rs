@@ -11,7 +11,7 @@ use crate::memory::plan;
 use crate::state::side::{Chosen, MOST_TOKENS, Wish};
 use crate::state::{Action, Slot, State};
 use crate::store::chat::Mode;
-use crate::view::{Actions, fit, icons, theme, widgets};
+use crate::view::{Actions, fit, icons, picture, theme, widgets};
 
 /// The narrowest column; where there is no room for all, they are scrolled sideways.
 const NARROWEST: f32 = 220.0;
@@ -42,7 +42,7 @@ impl Side {
             if let Slot::Failed(error) = &state.side.asking {
                 widgets::failure(ui, error);
             }
-            self.columns(ui, state, actions);
+            picture::savable(ui, "answers side by side", |ui| self.columns(ui, state, actions));
         });
     }
 
