@@ -4,10 +4,10 @@
 //! the worker and the worker never sees the state: both see this.
 
 pub mod browse;
-pub mod make;
-pub mod side;
 pub mod export;
 pub mod lab;
+pub mod make;
+pub mod side;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -122,7 +122,7 @@ impl State {
         match wish {
             Wish::Distort(who) => {
                 let reference = self.reference()?;
-                self.distort(who, &reference)
+                self.distort(&who, &reference)
             }
             Wish::StopDistorting => self.stop(self.workshop.distorting.job()),
             Wish::Keep(who) => {
@@ -167,8 +167,8 @@ impl State {
         self.lab.reference.ready().map(Arc::clone)
     }
 
-    fn distort(&mut self, who: Who, reference: &Arc<Model>) -> Option<Order> {
-        let key = key(reference, &who);
+    fn distort(&mut self, who: &Who, reference: &Arc<Model>) -> Option<Order> {
+        let key = key(reference, who);
         self.workshop.shown = Some(who.clone());
         if self.workshop.measuring.as_ref() == Some(&key) && self.workshop.distorting.job().is_some() {
             return None;

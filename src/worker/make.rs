@@ -80,7 +80,8 @@ fn distort(reference: &Model, candidate: &Candidate, pool: &Pool, context: &Cont
         news.extend(found.cloned());
         if told.elapsed() >= TELL_EVERY || progress.tensors == progress.of {
             told = Instant::now();
-            context.step(Step::Making(Making::Distorted { tensors: std::mem::take(&mut news), share: share(progress.done, progress.total) }));
+            context
+                .step(Step::Making(Making::Distorted { tensors: std::mem::take(&mut news), share: share(progress.done, progress.total) }));
         }
         wait()
     })?;
@@ -90,16 +91,12 @@ fn distort(reference: &Model, candidate: &Candidate, pool: &Pool, context: &Cont
     Ok(Made::Distorted)
 }
 
-fn write(
-    candidate: &Candidate,
-    path: &Path,
-    replace: bool,
-    pool: &Pool,
-    context: &Context<'_>,
-    wait: &dyn Fn() -> bool,
-) -> Result<Made> {
+fn write(candidate: &Candidate, path: &Path, replace: bool, pool: &Pool, context: &Context<'_>, wait: &dyn Fn() -> bool) -> Result<Made> {
     if !replace && path.exists() {
-        return Err(Error::store(path, "is there already; give the new file another name, or choose it in the system's dialog to replace it"));
+        return Err(Error::store(
+            path,
+            "is there already; give the new file another name, or choose it in the system's dialog to replace it",
+        ));
     }
     let mut told: Option<Instant> = None;
     let bytes = quantize::write(&candidate.model, &candidate.mix, path, pool, &mut |progress| {

@@ -36,8 +36,8 @@ use crate::library::Folders;
 use crate::memory::ledger::Ledger;
 use crate::memory::probe::Probe;
 use crate::message::browse::Kind;
-use crate::message::make::Make;
 use crate::message::lab::Lab;
+use crate::message::make::Make;
 use crate::message::{Command, Event, JobId, Order, Outcome};
 
 use lane::{Lane, LaneSender};

@@ -132,14 +132,7 @@ impl Answering {
     }
 }
 
-fn answer(
-    columns: &[Column],
-    question: &Question,
-    batch: &Batch,
-    room: &Room,
-    patience: Patience<'_>,
-    tell: &mut dyn FnMut(usize, Told),
-) {
+fn answer(columns: &[Column], question: &Question, batch: &Batch, room: &Room, patience: Patience<'_>, tell: &mut dyn FnMut(usize, Told)) {
     let mut all: Vec<Answering> = Vec::with_capacity(batch.columns.len());
     for &at in &batch.columns {
         match session(columns, question, at, &all, room, patience, tell) {

@@ -46,7 +46,13 @@ fn is_made(who: &Who) -> bool {
 
 fn choice(ui: &mut Ui, state: &State, reference: &Model, actions: &mut Actions) {
     widgets::section(ui, "Keep it");
-    widgets::note(ui, format!("Writes a candidate as a GGUF file: the metadata of {} stays, its tensors become what was chosen.", text::shown(&reference.label(), 60)));
+    widgets::note(
+        ui,
+        format!(
+            "Writes a candidate as a GGUF file: the metadata of {} stays, its tensors become what was chosen.",
+            text::shown(&reference.label(), 60)
+        ),
+    );
     let keeping = state.workshop.keeping.as_ref();
     let made: Vec<&Who> = state.side.offers.iter().filter(|who| is_made(who)).collect();
     if made.is_empty() && keeping.is_none() {

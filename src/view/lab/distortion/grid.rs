@@ -34,7 +34,9 @@ impl Coloured for Scale<'_> {
     fn told(&self, tensor: usize) -> (String, String) {
         match self.measured.get(self.distorted, tensor) {
             Some(distortion) if distortion.rmse == 0.0 => (format!("kept as it is, {}", distortion.dtype.name()), String::new()),
-            Some(distortion) => (format!("{} in {}", percent(distortion.relative_rmse), distortion.dtype.name()), digits(distortion.relative_rmse)),
+            Some(distortion) => {
+                (format!("{} in {}", percent(distortion.relative_rmse), distortion.dtype.name()), digits(distortion.relative_rmse))
+            }
             None if self.distorted.whole => ("not in the candidate".to_owned(), String::new()),
             None => ("not measured yet".to_owned(), String::new()),
         }

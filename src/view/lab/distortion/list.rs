@@ -215,10 +215,11 @@ fn row(ui: &mut Ui, rows: Rows<'_>, tensor: usize, chosen: bool) -> bool {
     let mono = theme::small_mono().resolve(ui.style());
     for (column, place) in places(rect) {
         let painter = ui.painter_at(place.expand(1.0));
-        let moves = distortion.rmse > 0.0;
+        let is_other = distortion.rmse > 0.0;
         let words = match column.by {
             By::Name => {
-                let mut job = egui::text::LayoutJob::simple_singleline(name.clone(), egui::TextStyle::Body.resolve(ui.style()), palette.ink);
+                let mut job =
+                    egui::text::LayoutJob::simple_singleline(name.clone(), egui::TextStyle::Body.resolve(ui.style()), palette.ink);
                 job.wrap = egui::text::TextWrapping { break_anywhere: true, ..egui::text::TextWrapping::truncate_at_width(place.width()) };
                 let galley = painter.layout_job(job);
                 painter.galley(pos2(place.left(), place.center().y - galley.size().y / 2.0), galley, palette.ink);
@@ -226,9 +227,9 @@ fn row(ui: &mut Ui, rows: Rows<'_>, tensor: usize, chosen: bool) -> bool {
             }
             By::Type => types.clone(),
             By::Bytes => rows.bytes(tensor).on_disk(),
-            By::Rmse if moves => real(distortion.rmse),
-            By::Relative if moves => percent(distortion.relative_rmse),
-            By::Cosine if moves => format!("{:.5}", distortion.cosine),
+            By::Rmse if is_other => real(distortion.rmse),
+            By::Relative if is_other => percent(distortion.relative_rmse),
+            By::Cosine if is_other => format!("{:.5}", distortion.cosine),
             By::Rmse | By::Relative | By::Cosine => "–".to_owned(),
         };
         let (align, anchor) = anchor(column, place);

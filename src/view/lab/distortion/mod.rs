@@ -131,7 +131,12 @@ impl DistortionView {
             }
             let frame = Frame::new().inner_margin(Margin { left: 16, right: 0, top: 0, bottom: 0 });
             let width = (ui.available_width() * 0.46).min(620.0);
-            Panel::right("worst tensors").frame(frame).exact_size(width).resizable(false).show_separator_line(false).show(ui, |ui| list(self, ui));
+            Panel::right("worst tensors")
+                .frame(frame)
+                .exact_size(width)
+                .resizable(false)
+                .show_separator_line(false)
+                .show(ui, |ui| list(self, ui));
         }
         let scale = Scale { model, distorted, measured: &self.measured, chosen: self.chosen };
         egui::CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
@@ -183,13 +188,15 @@ fn figures(ui: &mut Ui, state: &State, model: &Arc<Model>, at: usize, distortion
         ui.label(RichText::new(text::shown(&info.name, 80)).text_style(theme::strong()));
         let bits = significant(distortion.bits_per_weight);
         widgets::small(ui, format!("{} → {}, {bits} bits per weight", info.dtype.name(), distortion.dtype.name()));
-        let is_open = state.opened.ready().is_some_and(|opened| Arc::ptr_eq(&opened.model, model) || opened.model.file.path == model.file.path);
+        let is_open =
+            state.opened.ready().is_some_and(|opened| Arc::ptr_eq(&opened.model, model) || opened.model.file.path == model.file.path);
         if is_open {
             if widgets::quiet(ui, Some(icons::TENSORS), "Show the tensor").clicked() {
                 actions.push(Action::Browse(browse::Wish::Tensor(Some(at))));
                 actions.push(Action::Go(Page::Tensors));
             }
-        } else if widgets::quiet(ui, Some(icons::OPEN), "Open the reference").on_hover_text("Its tensors can be looked at then.").clicked() {
+        } else if widgets::quiet(ui, Some(icons::OPEN), "Open the reference").on_hover_text("Its tensors can be looked at then.").clicked()
+        {
             actions.push(Action::Open { path: model.file.path.clone(), load: false });
         }
     });

@@ -123,7 +123,10 @@ fn settings(ui: &mut Ui, state: &State, actions: &mut Actions) {
             ui.add_space(6.0);
             let mut sampling = side.sampling.clone();
             let mut changed = number(ui, "Temperature", |ui| {
-                ui.add_sized([NUMBER, theme::CONTROL], DragValue::new(&mut sampling.temperature).range(0.0..=2.0).speed(0.01).fixed_decimals(2))
+                ui.add_sized(
+                    [NUMBER, theme::CONTROL],
+                    DragValue::new(&mut sampling.temperature).range(0.0..=2.0).speed(0.01).fixed_decimals(2),
+                )
             });
             let mut seed = sampling.seed.unwrap_or(1);
             changed |= number(ui, "Seed", |ui| ui.add_sized([NUMBER, theme::CONTROL], DragValue::new(&mut seed).speed(1.0)));

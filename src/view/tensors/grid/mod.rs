@@ -165,7 +165,7 @@ impl Coloured for Scale<'_> {
         scale::scale(self.measure)
     }
 
-    fn nothing(&self) -> &str {
+    fn nothing(&self) -> &'static str {
         "Nothing is counted yet."
     }
 }
