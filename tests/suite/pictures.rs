@@ -278,7 +278,7 @@ fn lab_sections(model: &Path, theme: Theme) {
     session.until("every tensor is measured", |state| state.workshop.distorting.ready().is_some());
     session.harness.get_by_label("Show Distortion").click();
     session.harness.run_steps(4);
-    session.harness.get_all_by_label_contains("blk.3.attn_v.weight, ").next().unwrap().click_accesskit();
+    session.harness.get_all_by_label_contains("blk.3.attn_v.weight").next().unwrap().click_accesskit();
     session.harness.run_steps(4);
     session.picture("distortion");
 }

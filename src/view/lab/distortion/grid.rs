@@ -68,7 +68,7 @@ impl Coloured for Scale<'_> {
     }
 
     fn scale(&self) -> &'static str {
-        "log scale; plain cells are kept as they are"
+        "log scale; plain: kept as it is"
     }
 
     fn nothing(&self) -> &'static str {

@@ -65,7 +65,8 @@ fn head(ui: &mut Ui, state: &State, at: usize, chosen: &Chosen, actions: &mut Ac
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     let name = RichText::new(shown(&chosen.who.0.name, 60)).text_style(theme::strong());
-                    let combo = ComboBox::from_id_salt("model").width(ui.available_width() - 4.0).truncate().selected_text(name);
+                    let combo =
+                        ComboBox::from_id_salt("model").width((ui.available_width() - 28.0).max(40.0)).truncate().selected_text(name);
                     let list = combo.show_ui(ui, |ui| {
                         for who in &state.side.offers {
                             let picked = *who == chosen.who;

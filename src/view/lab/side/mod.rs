@@ -143,7 +143,7 @@ fn settings(ui: &mut Ui, state: &State, actions: &mut Actions) {
         }
         if side.columns.len() < MOST_COLUMNS && !side.offers.is_empty() {
             ui.add_enabled_ui(!busy, |ui| {
-                if widgets::quiet(ui, Some(icons::ADD), "Add a column").clicked() {
+                if widgets::icon_button(ui, icons::ADD, "Add a column").clicked() {
                     actions.push(Action::Side(Wish::Columns(with_one_more(state))));
                 }
             });
