@@ -192,7 +192,7 @@ pub struct Side {
     /// Somebody chose the columns.
     is_chosen: bool,
     /// What the offers were made of.
-    offered: Option<Offered>,
+    offered: Offered,
 }
 
 /// Changes when there is something else to offer.
@@ -211,7 +211,7 @@ impl Default for Side {
             yielding: false,
             answers: Vec::new(),
             is_chosen: false,
-            offered: None,
+            offered: Offered::default(),
         }
     }
 }
@@ -287,7 +287,7 @@ impl State {
         let (opened, loaded) = (self.opened.ready().map(|opened| &opened.model), self.loaded.as_ref().map(|loaded| &loaded.model));
         let plan = lab.plan.as_ref().map_or(0, |plan| Arc::as_ptr(plan).addr());
         let offered = [address(lab.reference.ready()), plan, lab.picks.len(), address(opened), address(loaded)];
-        if self.side.offered.replace(offered) == Some(offered) {
+        if std::mem::replace(&mut self.side.offered, offered) == offered {
             return;
         }
         let mut offers: Vec<Who> = Vec::new();
