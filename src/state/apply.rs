@@ -14,13 +14,15 @@ impl State {
     /// Folds an event in and returns at most one wish that follows. Events of jobs nobody waits for change nothing, but that a model is
     /// gone is true whoever's job it was.
     pub fn apply(&mut self, event: Event) -> Option<Action> {
+        let follows = self.fold(event);
+        self.follow_lab();
+        follows
+    }
+
+    fn fold(&mut self, event: Event) -> Option<Action> {
         match event {
             Event::Step { job, step } => self.step(job, step),
-            Event::Done { job, outcome } => {
-                let follows = self.done(job, outcome);
-                self.follow_lab();
-                return follows;
-            }
+            Event::Done { job, outcome } => return self.done(job, outcome),
             Event::Gauge { sample, machine } => {
                 self.memory.push(sample);
                 self.machine = machine;
