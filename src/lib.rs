@@ -15,9 +15,10 @@
 //!   and returns at most one action that follows (fetched → open → load). Without threads the whole app is a pure fold; what happens by
 //!   itself at the start is in it too (welcome → load → first question), and gives way to whatever the person begins.
 //! * A **lane** of the [`worker`] turns an order into events. The engine lane owns the model; the inspect lane owns none, so opening a
-//!   file neither waits for an answer nor stops one; the lanes of browsing (look, tiles, survey) read tensors, that of the lab measures
-//!   models of its own, and all of them yield to an answer; the scan lane looks for models; the store lane writes chats and settings; the export lane writes what is taken away; the net lane
-//!   downloads; the dialog lane waits for the desktop. `Stop` names a job and overtakes the queue.
+//!   file neither waits for an answer nor stops one; the lanes of browsing (look, tiles, survey) read tensors, those of the lab measure
+//!   models of their own (lab), ask several the same (side) and write mixes (make), and all of them yield to an answer; the scan lane
+//!   looks for models; the store lane writes chats and settings; the export lane writes what is taken away; the net lane downloads;
+//!   the dialog lane waits for the desktop. `Stop` names a job and overtakes the queue.
 //! * The **headless commands** ([`cli`]) call the same functions as the lanes. There is no second implementation of anything.
 //!
 //! # The rooms, in reading order

@@ -6,6 +6,8 @@
 pub mod browse;
 pub mod export;
 pub mod lab;
+pub mod make;
+pub mod side;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -91,6 +93,10 @@ pub enum Command {
     },
     /// Look at tensors. Lanes of their own, which yield to the engine.
     Browse(Box<browse::Browse>),
+    /// Ask several models the same. A lane of its own, which yields to the engine.
+    Side(Box<side::Ask>),
+    /// Measure or write a mix. A lane of its own, which yields to the engine.
+    Make(Box<make::Make>),
     /// Write something for another program. Export lane.
     Export(Box<export::Export>),
     /// Compare quantizations. Lanes of their own, which yield to the engine.
@@ -195,6 +201,10 @@ pub enum Step {
     },
     /// Something of a tensor was seen.
     Seen(browse::Seen),
+    /// One of several models that are asked the same moved on.
+    Side(side::Seen),
+    /// A mix is being measured or written.
+    Making(make::Making),
     /// Which share of an export is written.
     Writing(f64),
     /// Something of a comparison was found.
@@ -243,6 +253,10 @@ pub enum Outcome {
     Written(PathBuf),
     /// What browsing found.
     Found(browse::Found),
+    /// All that were asked the same have answered, failed or been stopped.
+    Sided,
+    /// A mix was measured or written.
+    Made(make::Made),
     /// What the lab found.
     Lab(lab::Found),
     /// Whether the desktop asks for dark windows; `None` where it does not say.

@@ -2,6 +2,8 @@
 //!
 //! It sees tokens and returns logits; it knows neither text nor sampling. The cache is the caller's.
 
+use std::sync::Arc;
+
 use super::cache::KvCache;
 use super::compute::{Attention, Compute, Linear};
 use super::rope::{Rope, Rotation};
@@ -27,7 +29,8 @@ pub enum Want {
 #[derive(Debug)]
 pub struct Decoder {
     spec: ModelSpec,
-    weights: Weights,
+    /// Shared with those that were forked from this one.
+    weights: Arc<Weights>,
     /// Of layers that see everything, and its angles for the chunk that was read last.
     rope: (Rope, Rotation),
     /// Of layers with a window, where it is another.
@@ -50,7 +53,20 @@ impl Decoder {
         };
         let (rope, local_rope) = (rope(&spec.rope), spec.has_local_rope().then(|| rope(&spec.local_rope)));
         let heads = Heads { n_heads: spec.n_heads, n_kv_heads: spec.n_kv_heads, head_dim: spec.head_dim };
-        Self { spec, weights, rope, local_rope, heads }
+        Self { spec, weights: Arc::new(weights), rope, local_rope, heads }
+    }
+
+    /// Another one over the same weights.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let rope = |(rope, _): &(Rope, Rotation)| (rope.clone(), rope.rotation());
+        Self {
+            spec: self.spec.clone(),
+            weights: Arc::clone(&self.weights),
+            rope: rope(&self.rope),
+            local_rope: self.local_rope.as_ref().map(rope),
+            heads: self.heads,
+        }
     }
 
     /// What the file says of the model.

@@ -198,6 +198,12 @@ impl<'a> Generation<'a> {
         &self.generated
     }
 
+    /// What a token stands for.
+    #[must_use]
+    pub fn bytes_of(&self, token: u32) -> Vec<u8> {
+        self.session.tokenizer().token_bytes(token)
+    }
+
     /// What was measured. Complete when [`Generation::next`] has given nothing.
     #[must_use]
     pub fn metrics(&self) -> Metrics {

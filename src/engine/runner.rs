@@ -64,13 +64,24 @@ impl Runner {
         let spec = model.spec.clone()?;
         model.file.check_unchanged()?;
         let weights = Weights::read(model, types, &pool, ledger, progress)?;
+        Self::over(Decoder::new(spec, weights, choice.context), choice, pool, ledger)
+    }
+
+    /// Another one over the same weights, with an empty cache of its own. `choice` is what this one was loaded with.
+    ///
+    /// # Errors
+    /// Where the arithmetic's device is gone.
+    pub fn fork(&self, choice: Choice, pool: Arc<Pool>, ledger: &Ledger) -> Result<Self> {
+        let _scope = EngineScope::enter();
+        Self::over(self.decoder.fork(), choice, pool, ledger)
+    }
+
+    fn over(decoder: Decoder, choice: Choice, pool: Arc<Pool>, ledger: &Ledger) -> Result<Self> {
         let engine = match choice.arithmetic {
             Arithmetic::Fast => Engine::Fast(Timed::new(Fast::new(pool))),
             Arithmetic::Exact => Engine::Exact(Timed::new(Reference::new(pool)?)),
         };
-        let n_layers = spec.n_layers;
-        let decoder = Decoder::new(spec, weights, choice.context);
-        let cache = KvCache::new(choice.cache_dtype(), n_layers, decoder.heads(), choice.context, ledger);
+        let cache = KvCache::new(choice.cache_dtype(), decoder.spec().n_layers, decoder.heads(), choice.context, ledger);
         Ok(Self { decoder, engine, cache, tokens: Vec::new(), logits: Vec::new(), settled: 0 })
     }
 
@@ -118,13 +129,13 @@ impl Runner {
     /// Size of the vocabulary: the width of the logits.
     #[must_use]
     #[expect(clippy::misnamed_getters, reason = "the head may be padded, and logits are the head's")]
-    pub const fn n_vocab(&self) -> usize {
+    pub fn n_vocab(&self) -> usize {
         self.decoder.spec().n_logits
     }
 
     /// What the file says of the model.
     #[must_use]
-    pub const fn spec(&self) -> &ModelSpec {
+    pub fn spec(&self) -> &ModelSpec {
         self.decoder.spec()
     }
 

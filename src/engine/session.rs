@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use super::prompt::Prompt;
 use super::runner::Runner;
-use super::speed;
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::{Special, Tokenizer};
 use super::vocabulary::Vocabulary;
+use super::weights::Types;
 use crate::error::{Error, Result};
+use crate::file::TensorInfo;
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
+use crate::kernels::precision;
 use crate::memory::alloc::EngineOwned;
 use crate::memory::ledger::Ledger;
-use crate::memory::plan::{self, Fit, KvDtype, Plan};
+use crate::memory::plan::{self, Choice, Fit, KvDtype, Plan};
 use crate::memory::{Parts, alloc};
 use crate::units::Bytes;
 
@@ -39,7 +41,8 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Session {
     runner: EngineOwned<Runner>,
-    tokenizer: Tokenizer,
+    /// Shared with those that were forked from this one.
+    tokenizer: Arc<Tokenizer>,
     template: Result<ChatTemplate>,
     fallback: ChatTemplate,
     tokenizer_bytes: Option<Bytes>,
@@ -67,17 +70,54 @@ impl Session {
         progress: &mut dyn FnMut(Bytes) -> bool,
     ) -> Result<Self> {
         check_budget(plan, anyway)?;
+        let choice = plan.choice;
+        let types = |tensor: &TensorInfo| choice.recode.map_or(tensor.dtype, |level| level.of(tensor));
+        Self::load_as(model, choice, &types, pool, ledger, progress)
+    }
+
+    /// Loads a model with each matrix as the type that `types` says; whoever calls has planned it.
+    ///
+    /// # Errors
+    /// Whatever reading the file and its vocabulary gives; [`Error::Cancelled`].
+    pub fn load_as(
+        model: &Model,
+        choice: Choice,
+        types: Types<'_>,
+        pool: Arc<Pool>,
+        ledger: &Ledger,
+        progress: &mut dyn FnMut(Bytes) -> bool,
+    ) -> Result<Self> {
         alloc::keep_nothing();
         let kept_before = alloc::engine_live().unwrap_or_default() - charged_to_engine(&ledger.parts());
         let (tokenizer, tokenizer_bytes) = alloc::measure(|| Vocabulary::read(&model.file).and_then(Tokenizer::new));
-        let tokenizer = tokenizer?;
+        let tokenizer = Arc::new(tokenizer?);
         let template = template_of(&tokenizer);
         let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
-        let runner = Runner::load(model, plan.choice, pool, ledger, progress)?;
-        let weights_read = speed::bytes_per_token(model, plan.choice, 0).unwrap_or_default();
+        let runner = Runner::load_as(model, choice, types, pool, ledger, progress)?;
+        let resident = |tensor: &_| precision::resident_bytes_as(tensor, types(tensor)).unwrap_or_default();
+        let weights_read = model.weight_bytes_per_token(resident);
         let runner = EngineOwned::new(runner);
-        let kv = plan.choice.cache_dtype();
+        let kv = choice.cache_dtype();
         Ok(Self { runner, tokenizer, template, fallback, tokenizer_bytes, weights_read, kv, kept_before, ledger: ledger.clone() })
+    }
+
+    /// Another conversation with the same weights and a cache of its own, which is charged to `ledger`. `choice` is what this one was
+    /// loaded with.
+    ///
+    /// # Errors
+    /// As [`Runner::fork`].
+    pub fn fork(&self, choice: Choice, pool: Arc<Pool>, ledger: &Ledger) -> Result<Self> {
+        Ok(Self {
+            runner: EngineOwned::new(self.runner.fork(choice, pool, ledger)?),
+            tokenizer: Arc::clone(&self.tokenizer),
+            template: self.template.clone(),
+            fallback: self.fallback.clone(),
+            tokenizer_bytes: None,
+            weights_read: self.weights_read,
+            kv: self.kv,
+            kept_before: self.kept_before,
+            ledger: ledger.clone(),
+        })
     }
 
     /// The prompt for an input, as the model will read it.
@@ -121,7 +161,7 @@ impl Session {
 
     /// The tokenizer.
     #[must_use]
-    pub const fn tokenizer(&self) -> &Tokenizer {
+    pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 

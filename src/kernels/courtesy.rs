@@ -41,6 +41,12 @@ impl Courtesy {
     pub fn is_busy(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
+
+    /// Whether someone does beside the one who asks, who has said so too.
+    #[must_use]
+    pub fn is_busy_beside_me(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 1
+    }
 }
 
 impl Drop for Busy {

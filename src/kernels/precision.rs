@@ -73,14 +73,17 @@ pub fn of(tensor: &TensorInfo) -> Option<Precision> {
 /// What this tensor takes once it is loaded, quantized anew where `recode` says so; `None` if there is no kernel for it.
 #[must_use]
 pub fn resident_bytes(tensor: &TensorInfo, recode: Option<Level>) -> Option<Bytes> {
+    resident_bytes_as(tensor, recode.map_or(tensor.dtype, |level| level.of(tensor)))
+}
+
+/// The same for a tensor that becomes `dtype`, if it is a matrix.
+#[must_use]
+pub fn resident_bytes_as(tensor: &TensorInfo, dtype: DType) -> Option<Bytes> {
     if is_vector(tensor) {
         return of_vector(tensor.dtype).map(|_| Bytes(tensor.elements().saturating_mul(4)));
     }
     of_matrix(tensor.dtype)?;
-    match recode {
-        None => weight::packed_bytes(tensor.dtype, tensor.row_len(), tensor.rows()),
-        Some(level) => weight::packed_bytes(level.of(tensor), tensor.row_len(), tensor.rows()),
-    }
+    weight::packed_bytes(dtype, tensor.row_len(), tensor.rows())
 }
 
 /// What is held beside the weights while this tensor is loaded.

@@ -14,5 +14,6 @@ pub mod quantize;
 pub mod row;
 mod rules;
 pub mod run;
+pub mod side;
 pub mod statistics;
 pub mod text;

@@ -13,14 +13,29 @@ use crate::units::Bytes;
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     books: Arc<[AtomicU64; Part::ALL.len()]>,
+    /// The ledger of which this is a page.
+    whole: Option<Arc<Self>>,
 }
 
 impl Ledger {
+    /// A page of its own for one of several models: what is charged there is charged here too.
+    #[must_use]
+    pub fn page(&self) -> Self {
+        Self { books: Arc::default(), whole: Some(Arc::new(self.clone())) }
+    }
+
     /// Charges `bytes` to `part` until the receipt is dropped.
     #[must_use]
     pub fn charge(&self, part: Part, bytes: Bytes) -> Charge {
-        self.books[part as usize].fetch_add(bytes.0, Ordering::Relaxed);
+        for ledger in self.with_whole() {
+            ledger.books[part as usize].fetch_add(bytes.0, Ordering::Relaxed);
+        }
         Charge { ledger: self.clone(), part, bytes }
+    }
+
+    /// This ledger, that of which it is a page, and so on.
+    fn with_whole(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |ledger| ledger.whole.as_deref())
     }
 
     /// Charges a vector's whole allocation (its capacity, not its length).
@@ -68,7 +83,9 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.ledger.books[self.part as usize].fetch_sub(self.bytes.0, Ordering::Relaxed);
+        for ledger in self.ledger.with_whole() {
+            ledger.books[self.part as usize].fetch_sub(self.bytes.0, Ordering::Relaxed);
+        }
     }
 }
 

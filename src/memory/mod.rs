@@ -8,6 +8,7 @@
 //! [`history`] keeps samples of the last three for the plots. Nothing here decides or draws.
 
 pub mod alloc;
+pub mod disk;
 pub mod history;
 pub mod ledger;
 pub mod parts;

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use super::browse::Wish;
-use super::export;
-use super::lab;
+use super::{export, lab, make, side};
 use crate::engine::sampler::Sampling;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
@@ -150,6 +149,10 @@ pub enum Action {
     ForgetRecent(PathBuf),
     /// Look at tensors.
     Browse(Wish),
+    /// Ask several models the same.
+    Side(side::Wish),
+    /// Measure or write a mix.
+    Make(make::Wish),
     /// Take something away.
     Export(export::Wish),
     /// Compare quantizations.

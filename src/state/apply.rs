@@ -14,6 +14,12 @@ impl State {
     /// Folds an event in and returns at most one wish that follows. Events of jobs nobody waits for change nothing, but that a model is
     /// gone is true whoever's job it was.
     pub fn apply(&mut self, event: Event) -> Option<Action> {
+        let follows = self.fold(event);
+        self.follow_lab();
+        follows
+    }
+
+    fn fold(&mut self, event: Event) -> Option<Action> {
         match event {
             Event::Step { job, step } => self.step(job, step),
             Event::Done { job, outcome } => return self.done(job, outcome),
@@ -44,6 +50,8 @@ impl State {
             }
             Step::Fetching(progress) if self.starter.waits_for(job) => self.starter = Slot::Busy { job, progress: Some(progress) },
             Step::Seen(seen) => self.seen(job, seen),
+            Step::Side(seen) => self.side_seen(job, seen),
+            Step::Making(making) => self.making(job, making),
             Step::Writing(share) => self.wrote(job, share),
             Step::Lab(told) => self.lab_told(job, told),
             Step::Reading { done, total } => {
@@ -88,6 +96,12 @@ impl State {
         }
         if self.browsing.waits_for(job) {
             return self.browsed(job, outcome);
+        }
+        if self.side.asking.waits_for(job) {
+            return self.side_done(outcome);
+        }
+        if self.workshop.waits_for(job) {
+            return self.made(job, outcome);
         }
         if self.exporting.waits_for(job) {
             return self.exported(job, outcome);

@@ -10,9 +10,11 @@ pub mod browse;
 pub mod chats;
 pub mod export;
 pub mod lab;
+pub mod make;
 pub mod notice;
 pub mod perform;
 mod saving;
+pub mod side;
 pub mod slot;
 mod speed;
 pub mod tokens;
@@ -152,6 +154,10 @@ pub struct State {
     pub bandwidth: Slot<Bandwidth>,
     /// The page of tensors.
     pub browsing: browse::Browsing,
+    /// One prompt to several models.
+    pub side: side::Side,
+    /// Distortion of tensors, and what is written as a file.
+    pub workshop: make::Workshop,
     /// What is being taken away.
     pub exporting: export::Exporting,
     /// The page of the lab.
@@ -207,6 +213,8 @@ impl State {
             memory: History::default(),
             bandwidth: Slot::Empty,
             browsing: browse::Browsing::default(),
+            side: side::Side::default(),
+            workshop: make::Workshop::default(),
             exporting: export::Exporting::default(),
             lab: lab::Lab::default(),
             settings: Settings::default(),

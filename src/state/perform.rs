@@ -16,6 +16,12 @@ const RECENT: usize = 20;
 impl State {
     /// Turns a wish into at most one order.
     pub fn perform(&mut self, action: Action) -> Option<Order> {
+        let order = self.act(action);
+        self.follow_lab();
+        order
+    }
+
+    fn act(&mut self, action: Action) -> Option<Order> {
         self.welcome.notice(&action);
         match action {
             Action::Go(page) => {
@@ -89,6 +95,8 @@ impl State {
             Action::SetWindow(window) => self.set(|settings| settings.window = Some(window)),
             Action::Browse(wish) => return self.browse(wish),
             Action::Export(wish) => return self.export(wish),
+            Action::Side(wish) => return self.side(wish),
+            Action::Make(wish) => return self.make(wish),
             Action::Lab(wish) => return self.experiment(wish),
             Action::Dismiss(id) => self.notices.dismiss(id),
         }

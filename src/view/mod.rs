@@ -12,6 +12,7 @@ pub mod glossary;
 pub mod home;
 pub mod icons;
 pub mod lab;
+pub mod layers;
 pub mod memory;
 pub mod model;
 pub mod notices;

@@ -2,9 +2,10 @@
 //!
 //! The *engine lane* owns the model; the *inspect lane* owns none, so opening a file neither waits for an answer nor stops one; the
 //! lanes *look*, *tiles* and *survey* read tensors, each for itself, and yield to the engine while it answers, and so do the lanes of
-//! the *lab*, of which one plans and one measures; the *scan lane* looks for models in folders that may be slow; the *store lane*
-//! writes chats and settings; the *net lane* downloads; the *export lane* writes what is taken away; the *dialog lane* waits for the
-//! desktop. A *monitor* samples the memory while something runs. Nothing here knows the state or the screen.
+//! the *lab*, of which one plans and one measures, *side*, which asks several models the same, and *make*, which measures and writes
+//! mixes; the *scan lane* looks for models in folders that may be slow; the *store lane* writes chats and settings; the *net lane*
+//! downloads; the *export lane* writes what is taken away; the *dialog lane* waits for the desktop. A *monitor* samples the memory while
+//! something runs. Nothing here knows the state or the screen.
 
 mod browse;
 mod dialog;
@@ -13,9 +14,11 @@ mod export;
 mod inspect;
 mod lab;
 mod lane;
+mod make;
 mod monitor;
 mod net;
 mod outbox;
+mod side;
 mod stops;
 mod store;
 
@@ -34,6 +37,7 @@ use crate::memory::ledger::Ledger;
 use crate::memory::probe::Probe;
 use crate::message::browse::Kind;
 use crate::message::lab::Lab;
+use crate::message::make::Make;
 use crate::message::{Command, Event, JobId, Order, Outcome};
 
 use lane::{Lane, LaneSender};
@@ -58,6 +62,8 @@ pub struct Worker {
     stops: Stops,
     /// The job of each kind of browsing that was ordered last: the next one stops it.
     browsing: Mutex<BTreeMap<Kind, JobId>>,
+    /// The distortion that was ordered last: the next one stops it.
+    distorting: Mutex<Option<JobId>>,
     /// The plan of a comparison that was ordered last: the next one stops it.
     planning: Mutex<Option<JobId>>,
     closing: Arc<AtomicBool>,
@@ -74,6 +80,8 @@ struct Lanes {
     look: LaneSender<Order>,
     tiles: LaneSender<Order>,
     survey: LaneSender<Order>,
+    side: LaneSender<Order>,
+    make: LaneSender<Order>,
     lab: LaneSender<Order>,
     lab_plan: LaneSender<Order>,
     export: LaneSender<Order>,
@@ -107,19 +115,21 @@ impl Worker {
         let look = start.lane("look", browse(processors))?;
         let tiles = start.lane("tiles", browse(1))?;
         let survey = start.lane("survey", browse(processors))?;
+        let make = start.lane("make", make::MakeLane::new(courtesy.clone(), processors))?;
+        let side = start.lane("side", side::SideLane::new(ledger.clone(), activity.clone(), courtesy.clone()))?;
         let weigh = || lab::LabLane::new(courtesy.clone(), ledger.clone(), activity.clone());
         let lab = start.lane("lab", weigh())?;
         let lab_plan = start.lane("lab plan", weigh())?;
         let export = start.lane("export", export::ExportLane)?;
-        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, lab, lab_plan, export, monitor };
-        let browsing = Mutex::default();
+        let lanes = Lanes { engine, inspect, scan, store, net, dialog, look, tiles, survey, side, make, lab, lab_plan, export, monitor };
         Ok(Self {
             lanes: Some(lanes),
             events,
             answers: Mutex::default(),
             wake,
             stops,
-            browsing,
+            browsing: Mutex::default(),
+            distorting: Mutex::default(),
             planning: Mutex::default(),
             closing,
             threads,
@@ -137,6 +147,7 @@ impl Worker {
         }
         self.stops.register(job);
         self.stop_browsing(&order);
+        self.stop_distorting(&order);
         let taken = match order.command {
             Command::Inspect(_) => lanes.inspect.send(order).is_ok(),
             Command::Scan { .. } => lanes.scan.send(order).is_ok(),
@@ -153,6 +164,8 @@ impl Worker {
                 };
                 lane.send(order).is_ok()
             }
+            Command::Side(_) => lanes.side.send(order).is_ok(),
+            Command::Make(_) => lanes.make.send(order).is_ok(),
             Command::Lab(ref lab) => {
                 let plans = matches!(**lab, Lab::Open(_) | Lab::Plan(_));
                 if plans { lanes.lab_plan.send(order).is_ok() } else { lanes.lab.send(order).is_ok() }
@@ -183,6 +196,16 @@ impl Worker {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The same for distortions.
+    fn stop_distorting(&self, order: &Order) {
+        if let Command::Make(make) = &order.command
+            && matches!(**make, Make::Distort { .. })
+            && let Some(before) = self.distorting.lock().unwrap_or_else(PoisonError::into_inner).replace(order.job)
+        {
+            self.stops.raise(before);
         }
     }
 

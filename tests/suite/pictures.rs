@@ -16,7 +16,8 @@ use ponder::lab::quantize;
 use ponder::library::Folders;
 use ponder::state::browse::Wish;
 use ponder::state::lab::Wish as Experiment;
-use ponder::state::{Action, Page, Slot, State};
+use ponder::state::side::Wish as SideWish;
+use ponder::state::{Action, Page, Slot, State, make};
 use ponder::store::settings::{Settings, Theme};
 
 use crate::support::loaded::pool;
@@ -276,4 +277,47 @@ fn the_lab_shows_a_real_ladder_in_both_themes() {
     }
     lab(&model, Theme::Dark);
     lab(&model, Theme::Light);
+}
+
+/// Side by side and distortion, of the starter model and what is made from it.
+fn lab_sections(model: &Path, theme: Theme) {
+    let mut session = Session::start(model, theme);
+    session.until("the disk is searched", |state| matches!(state.found, Slot::Ready(_)) && state.restored.ready().is_some());
+    let file = session.harness.state().state().found.ready().unwrap()[0].path.clone();
+    session.perform(Action::Open { path: file, load: false });
+    session.until("the header is read", |state| state.opened.ready().is_some());
+    session.perform(Action::Go(Page::Lab));
+    for label in ["q4_0", "q3_k_m", "q2_k"] {
+        session.perform(Action::Lab(Experiment::Label(Label::named(label).unwrap(), true)));
+    }
+    session.until("the columns are there", |state| state.side.columns.len() == 4);
+    session.perform(Action::Side(SideWish::Columns({
+        let columns = &session.harness.state().state().side.columns;
+        vec![columns[0].clone(), columns[1].clone(), columns[3].clone()]
+    })));
+    let sampling = Sampling { max_tokens: 110, seed: Some(1), ..Sampling::greedy() };
+    session.perform(Action::Side(SideWish::Sampling(sampling)));
+    session.perform(Action::Side(SideWish::Ask));
+    session.harness.run_steps(4);
+    session.harness.get_by_label("Show Side by side").click();
+    session.until("all have answered", |state| state.side.asking.ready().is_some());
+    session.picture("side-by-side");
+    let coarse = session.harness.state().state().side.offers[3].clone();
+    session.perform(Action::Make(make::Wish::Distort(coarse)));
+    session.until("every tensor is measured", |state| state.workshop.distorting.ready().is_some());
+    session.harness.get_by_label("Show Distortion").click();
+    session.harness.run_steps(4);
+    session.harness.get_all_by_label_contains("blk.3.attn_v.weight").next().unwrap().click_accesskit();
+    session.harness.run_steps(4);
+    session.picture("distortion");
+}
+
+#[test]
+fn the_sections_of_the_lab_are_pictured_in_both_themes() {
+    let Some(model) = starter() else { return };
+    if !can_draw() {
+        return;
+    }
+    lab_sections(&model, Theme::Dark);
+    lab_sections(&model, Theme::Light);
 }

@@ -2,12 +2,15 @@
 
 mod cells;
 mod choose;
+mod distortion;
 mod facts;
+mod keep;
 mod labels;
 mod ladder;
 mod measure;
 mod pareto;
 mod scale;
+mod side;
 mod spread;
 mod table;
 mod text;
@@ -46,6 +49,12 @@ enum Section {
     Results,
     /// The text, coloured by KL.
     Text,
+    /// One prompt to several.
+    Side,
+    /// How far each tensor is moved.
+    Distortion,
+    /// A mix as a file.
+    Keep,
 }
 
 /// The page.
@@ -54,6 +63,9 @@ pub struct LabPage {
     section: Section,
     choose: Choose,
     table: Table,
+    side: side::Side,
+    distortion: distortion::DistortionView,
+    keep: keep::Keep,
     pareto: Pareto,
     text: TextView,
     what_if: WhatIf,
@@ -83,6 +95,9 @@ impl View for LabPage {
                 }
                 Section::Results => self.results(ui, state, actions),
                 Section::Text => self.text.ui(ui, state, actions),
+                Section::Side => self.side.ui(ui, state, actions),
+                Section::Distortion => self.distortion.ui(ui, state, actions),
+                Section::Keep => self.keep.ui(ui, state, actions),
             }
         });
     }
@@ -99,7 +114,13 @@ impl LabPage {
     }
 
     fn head(&mut self, ui: &mut Ui, state: &State, has_side: bool, actions: &mut Actions) {
-        let mut options = vec![(Section::Results, "Results"), (Section::Text, "Where it differs")];
+        let mut options = vec![
+            (Section::Results, "Results"),
+            (Section::Text, "Where it differs"),
+            (Section::Side, "Side by side"),
+            (Section::Distortion, "Distortion"),
+            (Section::Keep, "Keep it"),
+        ];
         if !has_side {
             options.insert(0, (Section::Choose, "Choose"));
         }
@@ -111,7 +132,8 @@ impl LabPage {
                 self.section = section;
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if let Some(results) = &state.lab.results {
+                let is_of_results = matches!(self.shown(state, has_side), Section::Results | Section::Text);
+                if let Some(results) = state.lab.results.as_ref().filter(|_| is_of_results) {
                     exports(ui, results, actions);
                 }
                 if let Some(progress) = state.lab.measuring.progress().filter(|_| !has_side) {

@@ -10,6 +10,7 @@ pub mod family;
 pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;
+pub mod lab_window;
 pub mod loaded;
 pub mod oracle;
 pub mod pocket;
