@@ -342,11 +342,11 @@ fn no_kernel(tensor: &TensorInfo, dtype: DType) -> Error {
 pub struct Vector(Paid<Vec<f32>>);
 
 impl Vector {
-    /// Reads a vector (a norm, a bias, rope factors) from its file.
+    /// Reads a vector (a norm, a bias, rope factors) from its file; `plus` is added to each value.
     ///
     /// # Errors
     /// As [`Weight::read`].
-    pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger) -> Result<Self> {
+    pub fn read(file: &ModelFile, tensor: &TensorInfo, plus: f32, ledger: &Ledger) -> Result<Self> {
         if precision::of_vector(tensor.dtype).is_none() {
             return Err(no_kernel(tensor, tensor.dtype));
         }
@@ -358,6 +358,7 @@ impl Vector {
             DType::F16 => values.extend(raw.chunks_exact(2).map(|b| f16::from_bits(pair(b)).to_f32())),
             _ => values.extend(raw.chunks_exact(2).map(|b| bf16::from_bits(pair(b)).to_f32())),
         }
+        values.iter_mut().for_each(|value| *value += plus);
         Ok(Self(ledger.pay(Part::Weights, values)))
     }
 

@@ -9,6 +9,7 @@ pub mod family;
 pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;
+pub mod hf_folder;
 pub mod loaded;
 pub mod oracle;
 pub mod pocket;
@@ -18,6 +19,7 @@ pub mod server;
 pub mod stage;
 pub mod starter;
 pub mod tiny_llama;
+pub mod torch_writer;
 
 pub use starter::starter;
 
