@@ -56,7 +56,7 @@ def cases():
          [("query_pre_attn_scalar", 24), ("sliding_window", WINDOW + 1), ("rope_local_base_freq", 9_000.0), ("rope_scaling", None)]),
         ("phi3", hf.Phi3Config, dict(sliding_window=None), [theta]),
         ("phi3, long", hf.Phi3Config, dict(sliding_window=None, partial_rotary_factor=0.75, rope_scaling=LONG, original_max_position_embeddings=ORIGINAL),
-         [("original_max_position_embeddings", 65)]),
+         [("original_max_position_embeddings", 256)]),
         ("phi3, short", hf.Phi3Config, dict(sliding_window=None, partial_rotary_factor=0.75, rope_scaling=LONG, original_max_position_embeddings=256),
          [("original_max_position_embeddings", ORIGINAL)]),
         ("smollm3", hf.SmolLM3Config, dict(num_hidden_layers=5), [("rope_theta", 1e6)]),

@@ -63,7 +63,9 @@ fn a_folder_answers_as_the_gguf_file_of_the_same_weights() {
                 if apart > most {
                     far.push(format!("{name}, {:?}: {apart:e}", choice.arithmetic));
                 }
-                [&mut ours, &mut theirs].map(|loaded| loaded.session.runner_mut().truncate(0));
+                for loaded in [&mut ours, &mut theirs] {
+                    loaded.session.runner_mut().truncate(0);
+                }
                 assert_eq!(greedy(&mut ours), greedy(&mut theirs), "{name}, {:?}", choice.arithmetic);
             }
         }
@@ -157,7 +159,7 @@ fn sets_and_checkpoints_hold_the_same_model() {
     let (_guard, path) = folder("gemma2", &family);
     let expected = greedy(&mut load(&path, FAST));
     let all = tensors(&family, &family.tensors());
-    let mut check = |name: &str, format: Format| {
+    let check = |name: &str, format: Format| {
         let model = open(&path.join(name));
         assert!(model.warnings.is_empty() && model.file.format == format, "{:?} {:?}", model.file.format, model.warnings);
         assert_eq!(greedy(&mut load(&path.join(name), FAST)), expected, "{name}");
@@ -291,6 +293,18 @@ fn a_folder_without_a_tokenizer_or_template_says_so() {
     let pool = crate::support::loaded::pool(2);
     let error = ponder::engine::session::Session::load(&model, &plan, false, pool, &ledger, &mut |_| true).unwrap_err().to_string();
     assert!(error.contains("tokenizer.json") && error.contains("tokenizer.model"), "{error}");
+}
+
+#[test]
+fn an_added_token_of_a_single_word_is_found_alone_only() {
+    let (_guard, path) = folder("qwen3", &family("qwen3"));
+    let mut json = hf_folder::tokenizer_json();
+    json["added_tokens"][0]["content"] = json!("word");
+    json["added_tokens"][0]["single_word"] = json!(true);
+    std::fs::write(path.join("tokenizer.json"), json.to_string()).unwrap();
+    let tokenizer = ponder::engine::tokenizer::Tokenizer::of(&open(&path)).unwrap();
+    let found = |text: &str| tokenizer.encode(text, ponder::engine::tokenizer::Special::Parse).unwrap().contains(&256);
+    assert_eq!(["word", "a word.", "words", "sword", "word_", "(word)"].map(found), [true, true, false, false, false, true]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! PyTorch checkpoints: a zip archive with a pickle that lists tensors, and a member with the elements of each. The pickle is read as
-//! data ([`pickle`]) and executes nothing.
+//! data ([`machine`]) and executes nothing.
 //!
 //! Left out: checkpoints from before PyTorch 1.6, which are no archives, and programs (TorchScript).
 
@@ -12,6 +12,7 @@ use crate::file::source::Source;
 use crate::file::{TensorInfo, limits, text};
 use crate::units::{Bytes, grouped};
 
+mod machine;
 mod pickle;
 mod zip;
 

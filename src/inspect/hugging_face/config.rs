@@ -53,10 +53,12 @@ impl<'a> Config<'a> {
         Error::unsupported(format!("{}: `{}{key}`{found}", self.path.display(), self.within), format!("{why}; the file can be browsed"))
     }
 
-    /// A whole number above zero.
+    /// A whole number above zero, which some write with a decimal point.
     pub(super) fn count(&self, key: &str) -> Result<Option<u64>> {
-        let count = |value: &Value| value.as_u64().filter(|&n| n > 0).ok_or_else(|| self.fault(key, "a whole number above 0"));
-        self.get(key).map(count).transpose()
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number below 2^53")]
+        let whole = |value: &Value| value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..9e15).contains(x)).map(|x| x as u64);
+        let count = |value: &Value| value.as_u64().or_else(|| whole(value)).filter(|&n| n > 0);
+        self.get(key).map(|value| count(value).ok_or_else(|| self.fault(key, "a whole number above 0"))).transpose()
     }
 
     /// A finite number.
