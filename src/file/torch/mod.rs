@@ -12,12 +12,12 @@ use crate::file::source::Source;
 use crate::file::{TensorInfo, limits, text};
 use crate::units::{Bytes, grouped};
 
+mod archive;
 mod machine;
 mod pickle;
-mod zip;
 
+use archive::Archive;
 use pickle::{Node, Pickle, Tensor, Value};
-use zip::Archive;
 
 /// How an index's name ends.
 pub(crate) const INDEX_ENDING: &str = ".bin.index.json";

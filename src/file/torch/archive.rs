@@ -143,13 +143,32 @@ impl<'a> Archive<'a> {
             ));
         }
         let bytes = read(self.source, self.place(name, member)?, member.len, name)?;
-        let mut crc = flate2::Crc::new();
-        crc.update(&bytes);
-        if crc.sum() == member.crc {
+        let found = checksum(&bytes);
+        if found == member.crc {
             return Ok(bytes);
         }
-        Err(Error::format(&self.source.path, at(), format!("the checksum {:08x}", member.crc), format!("{:08x} (damaged?)", crc.sum())))
+        Err(Error::format(&self.source.path, at(), format!("the checksum {:08x}", member.crc), format!("{found:08x} (damaged?)")))
     }
+}
+
+/// CRC-32 as zip archives have it: reflected, with the polynomial `0x04c11db7`.
+fn checksum(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut n = 0;
+        while n < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+            let (mut crc, mut bit) = (n as u32, 0);
+            while bit < 8 {
+                crc = if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
+                bit += 1;
+            }
+            table[n] = crc;
+            n += 1;
+        }
+        table
+    };
+    !bytes.iter().fold(u32::MAX, |crc, &byte| TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8))
 }
 
 /// An entry of the directory, with 64-bit sizes where it has them.
