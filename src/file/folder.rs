@@ -16,6 +16,8 @@ use crate::units::{Bytes, grouped};
 
 /// The name of the configuration.
 const CONFIG: &str = "config.json";
+/// Files that are, or hold, a chat template.
+const TEMPLATES: [&str; 2] = ["chat_template.jinja", "chat_template.json"];
 /// Files of a folder that stand for the model that is in it.
 const COMPANIONS: &[&str] = &[
     CONFIG,
@@ -40,6 +42,8 @@ pub struct Folder {
     pub config: Result<Value>,
     /// The length of `tokenizer.json`, or of `tokenizer.model`.
     pub tokenizer: Bytes,
+    /// A chat template is in a file of its own, or named in `tokenizer_config.json`.
+    pub has_template: bool,
 }
 
 impl Folder {
@@ -50,7 +54,8 @@ impl Folder {
         let len = |name: &str| fs::metadata(folder.join(name)).ok().filter(fs::Metadata::is_file).map(|metadata| Bytes(metadata.len()));
         len(CONFIG)?;
         let tokenizer = len("tokenizer.json").or_else(|| len("tokenizer.model")).unwrap_or_default();
-        Some(Self { path: folder.to_owned(), config: read(&config), tokenizer })
+        let has_template = TEMPLATES.iter().any(|name| len(name).is_some()) || names_template(&folder.join("tokenizer_config.json"));
+        Some(Self { path: folder.to_owned(), config: read(&config), tokenizer, has_template })
     }
 
     /// Where the configuration is.
@@ -58,6 +63,13 @@ impl Folder {
     pub fn config_path(&self) -> PathBuf {
         self.path.join(CONFIG)
     }
+}
+
+/// Whether a `tokenizer_config.json` has a template, as far as its first mebibyte tells.
+fn names_template(path: &Path) -> bool {
+    const KEY: &[u8] = b"\"chat_template\"";
+    let head = Source::open(path).and_then(|source| source.head(usize::try_from(limits::CONFIG_BYTES).unwrap_or(0)));
+    head.is_ok_and(|head| head.windows(KEY.len()).any(|part| part == KEY))
 }
 
 /// Whether a file of this name has no weights and stands for the model in its folder.

@@ -39,13 +39,17 @@ pub fn list(model: &Model) -> Vec<Fact> {
     } else {
         let architecture = model.architecture().unwrap_or_default();
         for (word, key) in [("Layers", "block_count"), ("Width", "embedding_length"), ("Context", "context_length")] {
-            if let Some(n) = model.file.metadata.u64(&format!("{architecture}.{key}")) {
+            if let Some(n) = model.source().metadata.u64(&format!("{architecture}.{key}")) {
                 facts.push((word, grouped(n), String::new()));
             }
         }
     }
     facts.push(("Tensors", grouped(model.file.tensors.len() as u64), String::new()));
-    let template = if model.file.metadata.get("tokenizer.chat_template").is_some() { "in the file" } else { "none" };
+    let template = match &model.file.folder {
+        Some(folder) if folder.has_template => "in the folder",
+        None if model.file.metadata.get("tokenizer.chat_template").is_some() => "in the file",
+        _ => "none",
+    };
     facts.push(("Chat template", template.to_owned(), String::new()));
     facts.push(("Size on disk", model.file.bytes.on_disk(), model.file.bytes.exact()));
     if let Some(bits) = model.bits_per_weight() {
