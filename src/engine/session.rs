@@ -160,12 +160,6 @@ fn template_of(tokenizer: &Tokenizer) -> Result<ChatTemplate> {
 const NO_TEMPLATE: &str =
     "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
 
-/// Whether it is for want of a chat template that there is none that works.
-#[must_use]
-pub fn has_no_template(template: &Result<()>) -> bool {
-    matches!(template, Err(Error::Engine(text)) if text == NO_TEMPLATE)
-}
-
 /// The same figures that the page showed decide here.
 fn check_budget(plan: &Plan, anyway: bool) -> Result<()> {
     let refused = match plan.fit {

@@ -203,6 +203,15 @@ impl Model {
         self.used_tensors().map(read).sum()
     }
 
+    /// Whether the file, or what stands beside it, has a chat template; it may be broken.
+    #[must_use]
+    pub fn has_template(&self) -> bool {
+        match &self.file.folder {
+            Some(folder) => folder.has_template,
+            None => self.file.metadata.str("tokenizer.chat_template").is_some(),
+        }
+    }
+
     /// What the tokenizer takes in memory, estimated from the lengths of its lists: every token once with its place in an index, and every
     /// merge once. Fitted to what the allocator counted for the starter model's vocabulary (49,152 tokens and 48,900 merges: 3,385,125
     /// bytes). Tables double, so a small vocabulary may be off by half.

@@ -21,7 +21,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::engine::prompt::Prompt;
-use crate::engine::session;
 use crate::inspect::Model;
 use crate::kernels::bandwidth::Bandwidth;
 use crate::library::download::Progress as FetchProgress;
@@ -265,7 +264,7 @@ impl State {
     /// A model without a template completes texts: a chat in which nothing was said goes along with that, and back.
     fn follow_template(&mut self) {
         let Some(loaded) = &self.loaded else { return };
-        let has_none = session::has_no_template(&loaded.receipt.template);
+        let has_none = loaded.receipt.template.is_err() && !loaded.model.has_template();
         let completes = has_none && !self.fallback_template;
         let chat = self.chats.current();
         let mode = match chat.mode {

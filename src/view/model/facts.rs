@@ -45,11 +45,8 @@ pub fn list(model: &Model) -> Vec<Fact> {
         }
     }
     facts.push(("Tensors", grouped(model.file.tensors.len() as u64), String::new()));
-    let template = match &model.file.folder {
-        Some(folder) if folder.has_template => "in the folder",
-        None if model.file.metadata.get("tokenizer.chat_template").is_some() => "in the file",
-        _ => "none",
-    };
+    let place = if model.file.folder.is_some() { "in the folder" } else { "in the file" };
+    let template = if model.has_template() { place } else { "none" };
     facts.push(("Chat template", template.to_owned(), String::new()));
     facts.push(("Size on disk", model.file.bytes.on_disk(), model.file.bytes.exact()));
     if let Some(bits) = model.bits_per_weight() {
