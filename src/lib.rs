@@ -24,7 +24,7 @@
 //! # The rooms, in reading order
 //!
 //! * [`units`], [`error`]: quantities and the only number formatting; failures by stage.
-//! * [`file`]: what is written in a model file (GGUF, safetensors), on disk or in the program. Positional reads, no maths.
+//! * [`file`]: what is written in a model file (GGUF, safetensors, `PyTorch`), on disk or in the program. Positional reads, no maths.
 //! * [`memory`]: the four truths. Planned ([`memory::plan`]), charged ([`memory::ledger`]), counted ([`memory::alloc`]), resident
 //!   ([`memory::probe`]).
 //! * [`kernels`]: arithmetic on packed weights, the compute pool, the one table of dtypes ([`kernels::precision`]); from bytes to values

@@ -8,7 +8,6 @@ use super::args::Tokenize as Args;
 use super::{go_on, prepare, show};
 use crate::engine::hugging_face;
 use crate::engine::tokenizer::{Special, Tokenizer};
-use crate::engine::vocabulary::Vocabulary;
 use crate::error::Result;
 
 pub fn run(args: &Args) -> Result<()> {
@@ -26,6 +25,6 @@ fn tokenizer(path: &Path) -> Result<Tokenizer> {
     let folder = if is_tokenizer { path.parent() } else { Some(path) };
     match folder.filter(|folder| hugging_face::has_tokenizer(folder)) {
         Some(folder) => hugging_face::tokenizer(folder),
-        None => Tokenizer::new(Vocabulary::read(&prepare::open(path)?.file)?),
+        None => Tokenizer::of(&prepare::open(path)?),
     }
 }

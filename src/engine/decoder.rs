@@ -77,7 +77,7 @@ impl Decoder {
 
     /// Its weights.
     #[must_use]
-    pub const fn weights(&self) -> &Weights {
+    pub fn weights(&self) -> &Weights {
         &self.weights
     }
 

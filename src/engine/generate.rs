@@ -48,6 +48,8 @@ pub struct Generation<'a> {
     reused: usize,
     max_tokens: usize,
     generated: Vec<u32>,
+    /// The answer is a text of its own, before whose first word the tokenizer writes a space that isn't the text's.
+    begins: bool,
     /// The token drawn last, not yet fed.
     pending: Option<u32>,
     stopped: Option<StopReason>,
@@ -87,6 +89,7 @@ impl<'a> Generation<'a> {
             reused,
             max_tokens: settings.max_tokens,
             generated: Vec::new(),
+            begins: !prompt.message_tokens.is_empty() && session.tokenizer().vocabulary().add_space_prefix,
             pending: None,
             stopped: None,
             started: Instant::now(),
@@ -123,7 +126,8 @@ impl<'a> Generation<'a> {
         }
         self.generated.push(token);
         let bytes = self.session.tokenizer().token_bytes(token);
-        let delta = self.stream.push(&bytes);
+        let first = self.begins && self.generated.len() == 1;
+        let delta = self.stream.push(bytes.strip_prefix(b" ").filter(|_| first).unwrap_or(&bytes));
         let context_full = self.session.runner().tokens().len() == self.session.runner().context();
         if delta.stop.is_some() {
             self.stopped = Some(StopReason::StopString);

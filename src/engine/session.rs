@@ -6,7 +6,6 @@ use super::prompt::Prompt;
 use super::runner::Runner;
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::{Special, Tokenizer};
-use super::vocabulary::Vocabulary;
 use super::weights::Types;
 use crate::error::{Error, Result};
 use crate::file::TensorInfo;
@@ -89,7 +88,7 @@ impl Session {
     ) -> Result<Self> {
         alloc::keep_nothing();
         let kept_before = alloc::engine_live().unwrap_or_default() - charged_to_engine(&ledger.parts());
-        let (tokenizer, tokenizer_bytes) = alloc::measure(|| Vocabulary::read(&model.file).and_then(Tokenizer::new));
+        let (tokenizer, tokenizer_bytes) = alloc::measure(|| Tokenizer::of(model));
         let tokenizer = Arc::new(tokenizer?);
         let template = template_of(&tokenizer);
         let fallback = ChatTemplate::fallback(tokenizer.vocabulary());
@@ -194,12 +193,12 @@ pub fn charged_to_engine(charged: &Parts) -> Bytes {
 
 /// The file's template, or why there is none that works.
 fn template_of(tokenizer: &Tokenizer) -> Result<ChatTemplate> {
-    ChatTemplate::of(tokenizer.vocabulary()).unwrap_or_else(|| {
-        let text =
-            "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
-        Err(Error::Engine(text.into()))
-    })
+    ChatTemplate::of(tokenizer.vocabulary()).unwrap_or_else(|| Err(Error::Engine(NO_TEMPLATE.into())))
 }
+
+/// What is said of a model without a chat template.
+const NO_TEMPLATE: &str =
+    "the file has no chat template: it is made to complete texts; a fallback template (ChatML, or User/Assistant) can be used";
 
 /// The same figures that the page showed decide here.
 fn check_budget(plan: &Plan, anyway: bool) -> Result<()> {

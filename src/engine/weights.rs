@@ -107,37 +107,41 @@ impl Reader<'_> {
     fn info(&self, name: &str) -> Option<TensorInfo> {
         let fused = name.rsplitn(3, '.').collect::<Vec<_>>();
         let holder = |stem: &str| match fused[..] {
-            [kind, _, layer] => self.model.file.tensor(&format!("{layer}.{stem}.{kind}")),
+            [kind, _, layer] => self.model.source().tensor(&format!("{layer}.{stem}.{kind}")),
             _ => None,
         };
-        let holders = [self.model.file.tensor(name), holder("attn_qkv"), holder("ffn_up")];
+        let holders = [self.model.source().tensor(name), holder("attn_qkv"), holder("ffn_up")];
         self.spec.piece(holders.into_iter().flatten(), name).map(Cow::into_owned)
     }
 
     fn required(&self, name: &str) -> Result<TensorInfo> {
-        let path = &self.model.file.path;
+        let path = &self.model.source().path;
         self.info(name).ok_or_else(|| Error::format(path, format!("tensor `{name}`"), "to be in the file", "nothing by that name"))
     }
 
     fn weight(&mut self, name: &str) -> Result<Weight> {
         let info = self.required(name)?;
         let dtype = (self.types)(&info);
-        Weight::read(&self.model.file, &info, dtype, self.pool, self.ledger, self.progress)
+        Weight::read(self.model.source(), &info, dtype, self.pool, self.ledger, self.progress)
     }
 
-    fn read(&mut self, info: &TensorInfo) -> Result<Vector> {
-        let vector = Vector::read(&self.model.file, info, self.ledger)?;
+    fn read(&mut self, info: &TensorInfo, plus: f32) -> Result<Vector> {
+        let vector = Vector::read(self.model.source(), info, plus, self.ledger)?;
         if (self.progress)(info.bytes) { Ok(vector) } else { Err(Error::Cancelled) }
     }
 
+    fn norm(&mut self, name: &str) -> Result<Option<Vector>> {
+        self.info(name).map(|info| self.read(&info, self.spec.norm_offset)).transpose()
+    }
+
     fn optional(&mut self, name: &str) -> Result<Option<Vector>> {
-        self.info(name).map(|info| self.read(&info)).transpose()
+        self.info(name).map(|info| self.read(&info, 0.0)).transpose()
     }
 
     fn layer(&mut self, i: usize) -> Result<Layer> {
         let name = |part: &str| format!("blk.{i}.{part}");
         Ok(Layer {
-            attn_norm: self.optional(&name("attn_norm.weight"))?,
+            attn_norm: self.norm(&name("attn_norm.weight"))?,
             attn_q: self.weight(&name("attn_q.weight"))?,
             attn_k: self.weight(&name("attn_k.weight"))?,
             attn_v: self.weight(&name("attn_v.weight"))?,
@@ -146,17 +150,17 @@ impl Reader<'_> {
             attn_k_bias: self.optional(&name("attn_k.bias"))?,
             attn_v_bias: self.optional(&name("attn_v.bias"))?,
             attn_output_bias: self.optional(&name("attn_output.bias"))?,
-            attn_q_norm: self.optional(&name("attn_q_norm.weight"))?,
-            attn_k_norm: self.optional(&name("attn_k_norm.weight"))?,
-            attn_post_norm: self.optional(&name("post_attention_norm.weight"))?,
-            ffn_norm: self.optional(&name("ffn_norm.weight"))?,
+            attn_q_norm: self.norm(&name("attn_q_norm.weight"))?,
+            attn_k_norm: self.norm(&name("attn_k_norm.weight"))?,
+            attn_post_norm: self.norm(&name("post_attention_norm.weight"))?,
+            ffn_norm: self.norm(&name("ffn_norm.weight"))?,
             ffn_gate: self.weight(&name("ffn_gate.weight"))?,
             ffn_up: self.weight(&name("ffn_up.weight"))?,
             ffn_down: self.weight(&name("ffn_down.weight"))?,
             ffn_gate_bias: self.optional(&name("ffn_gate.bias"))?,
             ffn_up_bias: self.optional(&name("ffn_up.bias"))?,
             ffn_down_bias: self.optional(&name("ffn_down.bias"))?,
-            ffn_post_norm: self.optional(&name("post_ffw_norm.weight"))?,
+            ffn_post_norm: self.norm(&name("post_ffw_norm.weight"))?,
         })
     }
 }
@@ -174,7 +178,7 @@ impl Weights {
         Ok(Self {
             embedding: reader.weight("token_embd.weight")?,
             layers: (0..spec.n_layers).map(|i| reader.layer(i)).collect::<Result<_>>()?,
-            output_norm: reader.read(&output_norm)?,
+            output_norm: reader.read(&output_norm, spec.norm_offset)?,
             output: if spec.tied_head { None } else { Some(reader.weight("output.weight")?) },
             output_bias: reader.optional("output.bias")?,
             rope_freqs: reader.optional("rope_freqs.weight")?,

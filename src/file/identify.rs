@@ -17,7 +17,9 @@ pub(crate) fn refusal(source: &Source, head: &[u8]) -> Error {
     if let Some(weights) = weights(path, head) {
         return Error::unsupported(
             path.display().to_string(),
-            format!("this is {weights}; Ponder opens GGUF and safetensors files so far: look for the model in one of these"),
+            format!(
+                "this is {weights}; Ponder opens GGUF and safetensors files, and PyTorch's checkpoints since version 1.6: look for the model in one of these"
+            ),
         );
     }
     let found = if head.is_empty() {
@@ -78,10 +80,8 @@ fn unfinished_name(path: &Path) -> bool {
 fn weights(path: &Path, head: &[u8]) -> Option<&'static str> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
     let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
-    if head.starts_with(b"PK\x03\x04")
-        && (has(b"data.pkl") || has(b"/version") || ["pt", "pth", "ckpt", "bin"].contains(&extension.as_str()))
-    {
-        return Some("a PyTorch checkpoint (a zip with pickled tensors)");
+    if head.starts_with(b"PK\x03\x04") && (has(b"data.pkl") || has(b"/version")) {
+        return Some("a PyTorch checkpoint that begins as none does");
     }
     if matches!(head, [0x80, 2..=5, ..]) {
         return Some("a Python pickle (an old PyTorch checkpoint, perhaps)");

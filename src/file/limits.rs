@@ -35,6 +35,16 @@ pub const SAFETENSORS_DIMS: usize = 32;
 pub const INDEX_BYTES: u64 = 64 << 20;
 /// Files of a safetensors set.
 pub const SHARDS: usize = 4_096;
+/// Bytes of the directory of a zip archive.
+pub const ZIP_DIRECTORY: u64 = 64 << 20;
+/// Members of one.
+pub const ZIP_MEMBERS: usize = 1_000_000;
+/// Bytes of the pickle of a `PyTorch` checkpoint.
+pub const PICKLE: u64 = 64 << 20;
+/// Bytes of a `config.json`; usual ones have a few thousand.
+pub const CONFIG_BYTES: u64 = 1 << 20;
+/// Values in one.
+pub const CONFIG_VALUES: usize = 10_000;
 /// Objects and arrays in one another, in JSON.
 pub const JSON_NESTING: u32 = 64;
 /// Warnings kept for one file; the others are counted.

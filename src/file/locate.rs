@@ -1,4 +1,5 @@
-//! From the path a person gives to the file that is meant: a folder with exactly one model stands for it.
+//! From the path a person gives to the file that is meant: a folder with exactly one model stands for it, and so does what lies beside
+//! the weights of one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::file::shards::PartName;
-use crate::file::{limits, safetensors, text};
+use crate::file::{folder, limits, safetensors, text, torch};
 
 /// How many names of a folder an error lists.
 const LISTED: usize = 6;
+/// What Hugging Face calls the weights of a folder, the better first.
+const USUAL: [&str; 4] = ["model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"];
 
 /// The model file that `path` means.
 ///
@@ -17,31 +20,75 @@ const LISTED: usize = 6;
 /// [`Error::Open`] for what isn't there, or a folder that doesn't hold exactly one model, with what it holds.
 pub(crate) fn model(path: &Path) -> Result<PathBuf> {
     let metadata = fs::metadata(path).map_err(|error| Error::open(path, error))?;
-    if metadata.is_dir() { in_folder(path) } else { Ok(path.to_owned()) }
+    if metadata.is_dir() {
+        return in_folder(path, false);
+    }
+    match path.parent() {
+        Some(parent) if folder::is_companion(path) => in_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }, true),
+        _ => Ok(path.to_owned()),
+    }
 }
 
-fn in_folder(folder: &Path) -> Result<PathBuf> {
-    // Parts of a set count as one: the least name is the first part.
-    let mut models: BTreeSet<PathBuf> = BTreeSet::new();
-    let mut others: BTreeSet<String> = BTreeSet::new();
-    let mut tensors: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| Error::open(folder, error))?.take(limits::FOLDER_ENTRIES) {
-        let path = entry.map_err(|error| Error::open(folder, error))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if safetensors::is_named(&path) || safetensors::is_index(&path) {
-            tensors.push(path);
-        } else if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
-            others.insert(text::shown(&name, 40));
-            if others.len() > LISTED {
-                others.pop_last();
+/// What a folder holds.
+#[derive(Default)]
+struct Held {
+    /// GGUF files, of sets the first.
+    gguf: BTreeSet<PathBuf>,
+    /// Safetensors files and their indices.
+    tensors: Vec<PathBuf>,
+    /// `PyTorch`'s checkpoints and their indices.
+    checkpoints: Vec<PathBuf>,
+    /// The first names of other files.
+    others: BTreeSet<String>,
+}
+
+impl Held {
+    fn in_folder(folder: &Path) -> Result<Self> {
+        let mut held = Self::default();
+        for entry in fs::read_dir(folder).map_err(|error| Error::open(folder, error))?.take(limits::FOLDER_ENTRIES) {
+            let path = entry.map_err(|error| Error::open(folder, error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if safetensors::is_named(&path) || safetensors::lists_safetensors(&path) {
+                held.tensors.push(path);
+            } else if torch::is_named(&path) || safetensors::is_index(&path) {
+                held.checkpoints.push(path);
+            } else if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+                held.others.insert(text::shown(&name, 40));
+                if held.others.len() > LISTED {
+                    held.others.pop_last();
+                }
+            } else if PartName::parse(&name, "gguf").is_none_or(|part| part.number == 1) {
+                // Parts of a set count as one: the least name is the first part.
+                held.gguf.insert(path);
             }
-        } else if PartName::parse(&name, "gguf").is_none_or(|part| part.number == 1) {
-            models.insert(path);
         }
+        Ok(held)
     }
-    if models.is_empty() {
-        tensors.sort();
-        models.extend(safetensors::candidates(&tensors));
+
+    /// Files with the tensors of a Hugging Face folder. Where one has the usual name, the others are copies or parts of it.
+    fn weights(&mut self, folder: &Path) -> BTreeSet<PathBuf> {
+        if folder::has_config(folder)
+            && let Some(usual) = USUAL.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+        {
+            return BTreeSet::from([usual]);
+        }
+        [&mut self.tensors, &mut self.checkpoints]
+            .into_iter()
+            .map(|paths| {
+                paths.sort();
+                safetensors::candidates(paths).into_iter().collect::<BTreeSet<PathBuf>>()
+            })
+            .find(|paths| !paths.is_empty())
+            .unwrap_or_default()
+    }
+}
+
+/// The one model of a folder; `beside` says that what stands beside tensors was named, and not a GGUF file.
+fn in_folder(folder: &Path, beside: bool) -> Result<PathBuf> {
+    let mut held = Held::in_folder(folder)?;
+    let mut models = held.weights(folder);
+    if models.is_empty() || !(beside || held.gguf.is_empty()) {
+        models = std::mem::take(&mut held.gguf);
     }
     if models.len() > 1 {
         // A projector lies beside the model that it belongs to.
@@ -54,9 +101,9 @@ fn in_folder(folder: &Path) -> Result<PathBuf> {
     let mut paths = models.iter();
     match (paths.next(), models.len()) {
         (Some(path), 1) => Ok(path.clone()),
-        (None, _) if others.is_empty() => Err(Error::open(folder, "is a folder without a GGUF or safetensors file; it is empty")),
+        (None, _) if held.others.is_empty() => Err(Error::open(folder, "is a folder without a GGUF or safetensors file; it is empty")),
         (None, _) => {
-            let held: Vec<String> = others.into_iter().collect();
+            let held: Vec<String> = held.others.into_iter().collect();
             Err(Error::open(folder, format!("is a folder without a GGUF or safetensors file; it holds {}", names(held, 0))))
         }
         (Some(_), n) => {

@@ -5,12 +5,14 @@
 //! the byte; a tensor that can't be read keeps its row and says why.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::units::{Bytes, grouped};
 
 mod arrays;
 pub mod dtype;
+mod folder;
 mod gguf;
 pub mod gguf_writer;
 mod identify;
@@ -27,8 +29,10 @@ mod shards;
 mod source;
 pub mod tensor;
 pub mod text;
+mod torch;
 
 pub use dtype::DType;
+pub use folder::Folder;
 pub use metadata::{Array, Metadata, Value, ValueKind};
 pub use tensor::TensorInfo;
 
@@ -47,6 +51,8 @@ pub enum Format {
     },
     /// Hugging Face's format; a set of files with an index is one model.
     Safetensors,
+    /// `PyTorch`'s checkpoints; a set of files with an index is one model.
+    Torch,
 }
 
 impl Format {
@@ -56,6 +62,7 @@ impl Format {
         match self {
             Self::Gguf { .. } => "GGUF",
             Self::Safetensors => "safetensors",
+            Self::Torch => "PyTorch",
         }
     }
 }
@@ -81,9 +88,11 @@ pub struct ModelFile {
     pub blockers: Vec<String>,
     /// How many bytes its files lack.
     pub missing: Bytes,
+    /// What stands beside it in a Hugging Face folder.
+    pub folder: Option<Folder>,
     /// Positions in `tensors`, sorted by name, then by position.
     by_name: Vec<u32>,
-    sources: Vec<Source>,
+    sources: Vec<Arc<Source>>,
 }
 
 impl ModelFile {
@@ -96,14 +105,16 @@ impl ModelFile {
         let path = locate::model(path)?;
         let source = Source::open(&path)?;
         let mut notices = Notices::default();
-        if is_safetensors(&source)? {
+        if let Some(format) = set_format(&source)? {
             drop(source);
             let notice = identify::name_notice(&path, "safetensors", "safetensors").filter(|_| !safetensors::is_index(&path));
-            if let Some(notice) = notice {
+            if let Some(notice) = notice.filter(|_| format == Format::Safetensors) {
                 notices.warn(|| notice);
             }
             let opened = safetensors::open(&path, &mut notices)?;
-            return Ok(Self::new(path, Format::Safetensors, opened.entries, opened.tensors, opened.sources, opened.missing, notices));
+            let folder = Folder::beside(&path);
+            let file = Self::new(path, format, opened.entries, opened.tensors, opened.sources, opened.missing, notices);
+            return Ok(Self { folder, ..file });
         }
         check_magic(&source)?;
         if let Some(notice) = identify::name_notice(&path, "GGUF", "gguf") {
@@ -186,7 +197,24 @@ impl ModelFile {
         }
         let (warnings, blockers) = notices.told();
         let bytes = sources.iter().map(|source| Bytes(source.len)).sum();
-        Self { path, built_in: None, format, bytes, metadata, tensors, warnings, blockers, missing, by_name, sources }
+        let sources = sources.into_iter().map(Arc::new).collect();
+        Self { path, built_in: None, format, bytes, metadata, tensors, warnings, blockers, missing, folder: None, by_name, sources }
+    }
+
+    /// The same data under other names, with other metadata; `made` is what tensors and arrays in a shard behind the others are read from.
+    /// Two tensors of one name are a reason not to run it.
+    pub(crate) fn translated(&self, metadata: Vec<metadata::Entry>, tensors: Vec<TensorInfo>, made: Vec<u8>) -> Self {
+        let mut notices = Notices::default();
+        self.blockers.iter().for_each(|blocker| notices.block(|| blocker.clone()));
+        let made = Source::memory(&format!("{} (what follows from it)", self.path.display()), made);
+        let new = Self::new(self.path.clone(), self.format, metadata, tensors, vec![made], self.missing, notices);
+        let sources = self.sources.iter().cloned().chain(new.sources).collect();
+        Self { built_in: self.built_in, bytes: self.bytes, folder: self.folder.clone(), sources, ..new }
+    }
+
+    /// The number of its files: of a translated one, the shard of what was made.
+    pub(crate) const fn shards(&self) -> usize {
+        self.sources.len()
     }
 
     /// The tensor of this name; the first where a file has it twice.
@@ -237,13 +265,13 @@ impl ModelFile {
     /// # Errors
     /// [`Error::Format`] "the file changed since it was opened", [`Error::Open`] where it is gone.
     pub fn check_unchanged(&self) -> Result<()> {
-        self.sources.iter().try_for_each(Source::check_unchanged)
+        self.sources.iter().try_for_each(|source| source.check_unchanged())
     }
 
     /// What tells this state of its files from every other: paths, lengths, times of the last change. A key for what was computed from them.
     #[must_use]
     pub fn identity(&self) -> String {
-        let all: Vec<String> = self.sources.iter().map(Source::identity).collect();
+        let all: Vec<String> = self.sources.iter().map(|source| source.identity()).collect();
         all.join("\n")
     }
 
@@ -254,19 +282,26 @@ impl ModelFile {
     }
 
     fn source(&self, shard: usize) -> Result<&Source> {
-        self.sources.get(shard).ok_or_else(|| Error::Internal(format!("a tensor of another file was asked for (shard {shard})")))
+        self.sources
+            .get(shard)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| Error::Internal(format!("a tensor of another file was asked for (shard {shard})")))
     }
 }
 
-/// Whether a file is to be read as safetensors: it begins so, or is named so and is nothing else that is known.
-fn is_safetensors(source: &Source) -> Result<bool> {
+/// The format of a file that may be one of a set with an index: it begins as such files do, or is named so and is nothing else that is
+/// known.
+fn set_format(source: &Source) -> Result<Option<Format>> {
     let head = source.head(identify::HEAD)?;
     if head.starts_with(gguf::MAGIC) {
-        return Ok(false);
+        return Ok(None);
+    }
+    if torch::looks_like(&source.path, &head) || (safetensors::is_index(&source.path) && !safetensors::lists_safetensors(&source.path)) {
+        return Ok(Some(Format::Torch));
     }
     let named =
         safetensors::is_index(&source.path) || (safetensors::is_named(&source.path) && identify::something_else(source, &head).is_none());
-    Ok(named || safetensors::looks_like(&head, source.len))
+    Ok((named || safetensors::looks_like(&head, source.len)).then_some(Format::Safetensors))
 }
 
 /// Refuses what doesn't begin as a GGUF file does, saying what it is.
@@ -286,5 +321,5 @@ fn place(header: &mut gguf::Header, source: &Source, notices: &mut Notices) -> B
 /// The name that the parts of a split set share, of a file that is one: `m` for `m-00001-of-00003.gguf`.
 #[must_use]
 pub fn part_stem(name: &str) -> Option<&str> {
-    shards::PartName::parse(name, "gguf").or_else(|| shards::PartName::parse(name, "safetensors")).map(|part| part.stem)
+    ["gguf", "safetensors", "bin"].into_iter().find_map(|ending| shards::PartName::parse(name, ending)).map(|part| part.stem)
 }

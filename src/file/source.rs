@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a format. What isn't a regular file (pipe, device, socket) is refused before it is opened, so that nothing hangs.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io;
@@ -25,8 +26,8 @@ pub(crate) struct Source {
 enum Data {
     /// In a file, with what identified it when it was opened.
     File(File, Identity),
-    /// In the program itself; nothing can change them.
-    Memory(&'static [u8]),
+    /// In the program's memory; nothing can change them.
+    Memory(Cow<'static, [u8]>),
 }
 
 impl fmt::Debug for Data {
@@ -76,8 +77,9 @@ impl Source {
         Ok(Self { path: path.to_owned(), len: metadata.len(), data: Data::File(file, Identity::of(&metadata)) })
     }
 
-    /// Bytes of the program; errors name them `name`.
-    pub(crate) fn memory(name: &str, bytes: &'static [u8]) -> Self {
+    /// Bytes of the program, or that it made; errors name them `name`.
+    pub(crate) fn memory(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        let bytes = bytes.into();
         Self { path: PathBuf::from(name), len: bytes.len() as u64, data: Data::Memory(bytes) }
     }
 

@@ -1,7 +1,8 @@
 //! Typed access to an architecture's metadata keys, with errors that name the key, what it should be and what it is.
 
 use crate::error::{Error, Result};
-use crate::file::{ModelFile, Value, text};
+use crate::file::{Format, ModelFile, Value, text};
+use crate::inspect::hugging_face;
 
 /// The keys of one architecture: `block_count` means `llama.block_count`.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +12,11 @@ pub(crate) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
+    /// Whether they stand in a GGUF file; elsewhere they follow from a configuration.
+    pub(crate) const fn is_gguf(&self) -> bool {
+        matches!(self.file.format, Format::Gguf { .. })
+    }
+
     /// A key's full name.
     pub(crate) fn full(&self, key: &str) -> String {
         format!("{}.{key}", self.architecture)
@@ -22,6 +28,12 @@ impl<'a> Keys<'a> {
 
     /// The error of a key that is not as it should be.
     pub(crate) fn fault(&self, key: &str, expected: impl Into<String>) -> Error {
+        if let (Some(folder), Some(field)) = (&self.file.folder, hugging_face::field(key))
+            && !self.is_gguf()
+        {
+            let found = self.value(key).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            return Error::format(&folder.config_path(), format!("`{field}`"), expected, found);
+        }
         let found = self.value(key).map_or_else(|| "no such key".to_owned(), Value::described);
         Error::format(&self.file.path, format!("key `{}`", text::shown(&self.full(key), 80)), expected, found)
     }

@@ -11,6 +11,7 @@ pub mod block;
 pub mod browse;
 pub mod diff;
 pub mod grid;
+mod hugging_face;
 mod keys;
 pub mod mix;
 pub mod names;
@@ -73,6 +74,8 @@ impl Kind {
 pub struct Model {
     /// The file.
     pub file: ModelFile,
+    /// The same as a decoder reads it, of a Hugging Face folder.
+    translated: Option<ModelFile>,
     /// What kind of thing it holds.
     pub kind: Kind,
     /// How to run it, or why it can't be run.
@@ -98,23 +101,36 @@ impl Model {
         warnings.extend(kind.notice().map(|notice| format!("this is {notice}")));
         let spec = match kind.notice() {
             Some(notice) => Err(crate::error::Error::unsupported(file_name(&file), format!("is {notice}"))),
-            None if file.format == Format::Safetensors => Err(crate::error::Error::unsupported(
-                file_name(&file),
-                "a safetensors file can be looked at but not run yet: to chat, get the model's GGUF version",
-            )),
-            None => spec::parse(&file, &mut warnings),
+            None => Ok(()),
+        };
+        let (translated, spec) = match (spec, file.format) {
+            (Err(error), _) => (None, Err(error)),
+            (Ok(()), Format::Gguf { .. }) => (None, spec::parse(&file, &mut warnings)),
+            (Ok(()), _) => match hugging_face::read(&file, &mut warnings) {
+                Ok(translated) => {
+                    let spec = spec::parse(&translated, &mut warnings);
+                    (Some(translated), spec)
+                }
+                Err(error) => (None, Err(error)),
+            },
         };
         let roles: Vec<Role> = file.tensors.iter().map(|tensor| Role::of(&tensor.name)).collect();
         let parts = parts::of(&file.tensors, &roles);
         let mix = mix::of(&file.tensors);
         let parameters = file.tensors.iter().fold(0_u64, |n, tensor| n.saturating_add(tensor.elements()));
-        Self { file, kind, spec, roles, parts, mix, parameters, warnings }
+        Self { file, translated, kind, spec, roles, parts, mix, parameters, warnings }
+    }
+
+    /// What running it reads: the file, or, of a Hugging Face folder, the same by the names and keys of GGUF files.
+    #[must_use]
+    pub fn source(&self) -> &ModelFile {
+        self.translated.as_ref().unwrap_or(&self.file)
     }
 
     /// The architecture as the file names it.
     #[must_use]
     pub fn architecture(&self) -> Option<&str> {
-        self.file.metadata.str("general.architecture")
+        self.source().metadata.str("general.architecture")
     }
 
     /// The family as people call it: `Llama` for `llama`.
@@ -172,7 +188,7 @@ impl Model {
 
     /// The tensors that running it loads, in file order; all that can be read where it can't be run.
     pub fn used_tensors(&self) -> impl Iterator<Item = &TensorInfo> {
-        self.file.tensors.iter().filter(|tensor| tensor.problem.is_none() && !shapes::is_ignored(&tensor.name))
+        self.source().tensors.iter().filter(|tensor| tensor.problem.is_none() && !shapes::is_ignored(&tensor.name))
     }
 
     /// The bytes of weights that are read for one token: everything but the embedding, of which it is one row unless it is the head too.
@@ -187,6 +203,15 @@ impl Model {
         self.used_tensors().map(read).sum()
     }
 
+    /// Whether the file, or what stands beside it, has a chat template; it may be broken.
+    #[must_use]
+    pub fn has_template(&self) -> bool {
+        match &self.file.folder {
+            Some(folder) => folder.has_template,
+            None => self.file.metadata.str("tokenizer.chat_template").is_some(),
+        }
+    }
+
     /// What the tokenizer takes in memory, estimated from the lengths of its lists: every token once with its place in an index, and every
     /// merge once. Fitted to what the allocator counted for the starter model's vocabulary (49,152 tokens and 48,900 merges: 3,385,125
     /// bytes). Tables double, so a small vocabulary may be off by half.
@@ -195,6 +220,11 @@ impl Model {
         const PER_TOKEN: u64 = 44;
         const PER_MERGE: u64 = 24;
         const ALWAYS: u64 = 48 << 10;
+        // of a tokenizer.json: 8,014,459 bytes were counted for one of 2,983,923
+        const PER_BYTE: u64 = 3;
+        if let (Some(folder), Some(_)) = (&self.file.folder, &self.translated) {
+            return Bytes(folder.tokenizer.0.saturating_mul(PER_BYTE));
+        }
         let len = |key: &str| self.file.metadata.get(key).and_then(crate::file::Value::as_array).map_or(0, |array| array.len);
         let tokens = len("tokenizer.ggml.tokens").saturating_mul(PER_TOKEN);
         let lists = tokens.saturating_add(len("tokenizer.ggml.merges").saturating_mul(PER_MERGE));
@@ -204,13 +234,14 @@ impl Model {
     /// The file's name without its ending and part number; the folder's where the file's says only that it is a model.
     fn stem(&self) -> String {
         let name = file_name(&self.file);
-        let ending = [".gguf", ".safetensors", ".safetensors.index.json"].into_iter().find_map(|ending| {
+        let ending = [".gguf", ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"].into_iter().find_map(|ending| {
             let cut = name.len().checked_sub(ending.len()).filter(|&cut| cut > 0)?;
             name.get(cut..)?.eq_ignore_ascii_case(ending).then(|| &name[..cut])
         });
         let stem = crate::file::part_stem(&name).or(ending).unwrap_or(&name);
         let folder = || Some(self.file.path.canonicalize().ok()?.parent()?.file_name()?.to_string_lossy().into_owned());
-        let usual = self.file.format == Format::Safetensors && ["model", "pytorch_model", "diffusion_pytorch_model"].contains(&stem);
+        let usual =
+            !matches!(self.file.format, Format::Gguf { .. }) && ["model", "pytorch_model", "diffusion_pytorch_model"].contains(&stem);
         Some(stem.to_owned()).filter(|_| !usual).or_else(folder).unwrap_or_else(|| stem.to_owned())
     }
 }

@@ -162,6 +162,38 @@ pub(super) fn stem(name: &str) -> Option<&'static str> {
     })
 }
 
+/// The name that a GGUF file has for a tensor in a Hugging Face file. `after` says that what is named for standing after attention does
+/// stand there, and not before the feed-forward network.
+#[must_use]
+pub fn in_gguf(name: &str, after: bool) -> Option<String> {
+    let mapped = map(name)?;
+    let stem = if after && name.contains(".post_attention_layernorm") { "post_attention_norm" } else { mapped.stem };
+    Some(Mapped { stem, ..mapped }.to_string())
+}
+
+/// The name that a Hugging Face file of a decoder has for a tensor of a GGUF file, where one is known; `after` as for [`in_gguf`].
+#[must_use]
+pub fn in_hugging_face(name: &str, after: bool) -> Option<String> {
+    let (stem, suffix) = split_suffix(name);
+    let original =
+        |table: &'static [(&str, &str)], stem: &str| table.iter().find(|(_, known)| *known == stem).map(|(original, _)| *original);
+    match super::roles::in_layer(stem) {
+        None => match original(GLOBAL, stem)? {
+            "lm_head" => Some(format!("lm_head{suffix}")),
+            original => Some(format!("model.{original}{suffix}")),
+        },
+        Some((layer, stem)) => {
+            let original = match stem {
+                "attn_norm" => "input_layernorm",
+                "ffn_norm" if after => "pre_feedforward_layernorm",
+                "ffn_norm" | "post_attention_norm" => "post_attention_layernorm",
+                stem => original(IN_LAYER, stem)?,
+            };
+            Some(format!("model.layers.{layer}.{original}{suffix}"))
+        }
+    }
+}
+
 fn split_suffix(name: &str) -> (&str, &str) {
     let suffix = [".weight", ".bias"].into_iter().find(|suffix| name.ends_with(suffix)).unwrap_or_default();
     name.split_at(name.len() - suffix.len())

@@ -193,7 +193,7 @@ pub fn runtimes(model: &Model) -> Vec<Runtime> {
 fn for_safetensors() -> Vec<Runtime> {
     let convert = "needs it converted to GGUF";
     let no = |name| Runtime { name, ok: false, why: convert.to_owned() };
-    let candle = Runtime { name: "candle", ok: false, why: "needs the configuration beside it, which isn't looked at".to_owned() };
+    let candle = Runtime { name: "candle", ok: false, why: "has a model for some of these folders; which, Ponder doesn't know".to_owned() };
     vec![no("llama.cpp"), no("Ollama"), no("LM Studio"), candle]
 }
 

@@ -1,9 +1,9 @@
 //! The tensors that a decoder needs, held against the dimensions that the metadata states.
 
 use crate::error::{Error, Result};
-use crate::file::{ModelFile, TensorInfo, text};
-use crate::inspect::roles;
+use crate::file::{Format, ModelFile, TensorInfo, text};
 use crate::inspect::spec::{ModelSpec, Norms, QkNorm};
+use crate::inspect::{names, roles};
 
 /// Whether a file must have a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) fn check(file: &ModelFile, spec: &ModelSpec) -> Result<()> {
     match file.tensors.iter().find(|tensor| !known(&tensor.name) && !is_ignored(&tensor.name)) {
         None => Ok(()),
         Some(stranger) => Err(Error::unsupported(
-            format!("tensor `{}`", text::shown(&stranger.name, 80)),
+            named(file, &stranger.name),
             format!(
                 "Ponder's `{}` has no use for it, and without it the answers would be wrong; the file can be browsed",
                 spec.architecture
@@ -131,7 +131,7 @@ fn check_one(file: &ModelFile, name: &str, shape: &[u64], need: Need) -> Result<
 /// # Errors
 /// [`Error::Format`] where it is missing or has a problem.
 pub(crate) fn find<'a>(file: &'a ModelFile, name: &str) -> Result<&'a TensorInfo> {
-    let fault = |expected: &str, found: &str| Error::format(&file.path, format!("tensor `{name}`"), expected, found);
+    let fault = |expected: &str, found: &str| Error::format(&file.path, named(file, name), expected, found);
     let tensor = file.tensor(name).ok_or_else(|| fault("a tensor of this name", "none"))?;
     match &tensor.problem {
         None => Ok(tensor),
@@ -141,12 +141,19 @@ pub(crate) fn find<'a>(file: &'a ModelFile, name: &str) -> Result<&'a TensorInfo
 
 /// The error of a tensor with another shape than the metadata asks for.
 pub(crate) fn fault(file: &ModelFile, tensor: &TensorInfo, expected: &str) -> Error {
-    Error::format(
-        &file.path,
-        format!("tensor `{}`", text::shown(&tensor.name, 80)),
-        format!("the shape {expected}, as the metadata has it"),
-        shown(&tensor.shape),
-    )
+    let stated = if file.folder.is_some() { "config.json" } else { "the metadata" };
+    Error::format(&file.path, named(file, &tensor.name), format!("the shape {expected}, as {stated} has it"), shown(&tensor.shape))
+}
+
+/// A tensor as its file names it.
+fn named(file: &ModelFile, name: &str) -> String {
+    let original = if let Format::Gguf { .. } = file.format {
+        None
+    } else {
+        let after = file.tensors.iter().any(|tensor| tensor.name.ends_with(".post_attention_norm.weight"));
+        names::in_hugging_face(name, after)
+    };
+    format!("tensor `{}`", text::shown(original.as_deref().unwrap_or(name), 80))
 }
 
 fn shown(shape: &[u64]) -> String {

@@ -364,11 +364,11 @@ fn no_kernel(tensor: &TensorInfo, dtype: DType) -> Error {
 pub struct Vector(Paid<Vec<f32>>);
 
 impl Vector {
-    /// Reads a vector (a norm, a bias, rope factors) from its file.
+    /// Reads a vector (a norm, a bias, rope factors) from its file; `plus` is added to each value.
     ///
     /// # Errors
     /// As [`Weight::read`].
-    pub fn read(file: &ModelFile, tensor: &TensorInfo, ledger: &Ledger) -> Result<Self> {
+    pub fn read(file: &ModelFile, tensor: &TensorInfo, plus: f32, ledger: &Ledger) -> Result<Self> {
         if precision::of_vector(tensor.dtype).is_none() {
             return Err(no_kernel(tensor, tensor.dtype));
         }
@@ -379,6 +379,9 @@ impl Vector {
             DType::F32 => values.extend(raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
             DType::F16 => values.extend(raw.chunks_exact(2).map(|b| f16::from_bits(pair(b)).to_f32())),
             _ => values.extend(raw.chunks_exact(2).map(|b| bf16::from_bits(pair(b)).to_f32())),
+        }
+        for value in &mut values {
+            *value += plus;
         }
         Ok(Self(ledger.pay(Part::Weights, values)))
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::mix::{Mix, Recipe};
+use crate::engine::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
-use crate::file::{DType, TensorInfo};
+use crate::file::{DType, Format, TensorInfo};
 use crate::inspect::Model;
 use crate::kernels::{precision, quantize, weight};
 use crate::memory::plan::{self, Choice};
@@ -123,7 +124,11 @@ pub fn check_vocabulary(reference: &Model, other: &Model) -> Result<()> {
     if std::ptr::eq(reference, other) {
         return Ok(());
     }
-    let (ours, theirs) = (reference.file.byte_strings(KEY)?, other.file.byte_strings(KEY)?);
+    let tokens = |model: &Model| match model.file.format {
+        Format::Gguf { .. } => model.file.byte_strings(KEY),
+        _ => Tokenizer::of(model).map(|tokenizer| tokenizer.vocabulary().tokens.iter().map(|token| token.clone().into_bytes()).collect()),
+    };
+    let (ours, theirs) = (tokens(reference)?, tokens(other)?);
     match ours.iter().zip(&theirs).position(|(a, b)| a != b) {
         Some(token) => differ(format!("token {token} is another")),
         None if ours.len() != theirs.len() => differ("it has another length".to_owned()),

@@ -107,7 +107,11 @@ pub fn measure(
     pool: &Pool,
     each: &mut dyn FnMut(Progress, Option<&Distortion>) -> bool,
 ) -> Result<Vec<Distortion>> {
-    let tensors = &reference.file.tensors;
+    let file = match against {
+        Against::File(_) => &reference.file,
+        Against::Mix(_) => reference.source(),
+    };
+    let tensors = &file.tensors;
     let total: Bytes = tensors.iter().map(|tensor| tensor.bytes).sum();
     let mut found = Vec::new();
     let mut progress = Progress { tensors: 0, of: tensors.len(), done: Bytes(0), total };
@@ -177,7 +181,7 @@ fn of_rounding(reference: &Model, tensor: &TensorInfo, dtype: DType, pool: &Pool
 type Become<'a> = &'a mut dyn FnMut(usize, usize, &[f32], &mut Vec<f32>) -> Result<()>;
 
 fn sums(reference: &Model, tensor: &TensorInfo, pool: &Pool, become_: Become<'_>, go_on: GoOn<'_>) -> Result<Sums> {
-    let mut source = Rows::new(&reference.file, tensor)?;
+    let mut source = Rows::new(reference.source(), tensor)?;
     let rows = usize::try_from(tensor.rows()).unwrap_or(0);
     let step = quantize::rows_at_a_time(source.cols());
     let (mut values, mut others) = (Vec::new(), Vec::new());

@@ -18,7 +18,6 @@ use super::run::{Kind, Run, Status};
 use super::text::Chunks;
 use crate::engine::cut::{Token, cut};
 use crate::engine::tokenizer::Tokenizer;
-use crate::engine::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::kernels::pool::Pool;
 use crate::memory::alloc;
@@ -118,7 +117,7 @@ impl Comparison {
             let why = format!("the model was trained for {} tokens; ask for at most that many", spec.n_ctx_train);
             return Err(Error::unsupported(format!("a chunk of {} tokens", settings.chunk), why));
         }
-        let tokenizer = Vocabulary::read(&reference.model.file).and_then(Tokenizer::new)?;
+        let tokenizer = Tokenizer::of(&reference.model)?;
         let chunks = Chunks::of(&tokenizer, text, settings.chunk, settings.most_chunks, go_on)?;
         for candidate in &candidates {
             check_vocabulary(&reference.model, &candidate.model)?;

@@ -108,7 +108,7 @@ impl Mix {
     /// # Errors
     /// [`Error::Unsupported`] where a tensor cannot become what it should: its type cannot be read, or there is no quantizer.
     pub fn of(model: &Model, recipe: &Recipe) -> Result<Self> {
-        let tensors = &model.file.tensors;
+        let tensors = &model.source().tensors;
         let mut types: Vec<Option<(DType, DType)>> = vec![None; tensors.len()];
         let mut rules = Rules::new(Facts::of(model), recipe.label);
         // llama.cpp counts layers as it meets them: by layer, then by name.

@@ -6,7 +6,7 @@ use super::mix::{Assigned, Mix};
 use crate::error::{Error, Result};
 use crate::file::gguf_writer::{Header, NewTensor};
 use crate::file::replacement::{Replacement, is_same_file};
-use crate::file::{ModelFile, TensorInfo};
+use crate::file::{Format, ModelFile, TensorInfo};
 use crate::inspect::Model;
 use crate::kernels::pool::Pool;
 use crate::kernels::quantize::{self, Rows};
@@ -74,6 +74,10 @@ pub fn write(model: &Model, mix: &Mix, out: &Path, pool: &Pool, progress: &mut d
 }
 
 fn check(file: &ModelFile, mix: &Mix, out: &Path) -> Result<()> {
+    if !matches!(file.format, Format::Gguf { .. }) {
+        let why = "Ponder writes GGUF files from GGUF files so far; this model can be quantized while it is loaded";
+        return Err(Error::unsupported(file.path.display().to_string(), why));
+    }
     if let Some(blocker) = file.blockers.first() {
         return Err(Error::format(&file.path, "the header", "a model that is whole", blocker));
     }

@@ -25,7 +25,7 @@ pub struct Facts {
 impl Facts {
     /// Those of a model, which need not be one that runs.
     pub fn of(model: &Model) -> Self {
-        let metadata = &model.file.metadata;
+        let metadata = &model.source().metadata;
         let architecture = metadata.str("general.architecture").unwrap_or_default();
         let number = |key: &str| {
             let value = metadata.get(&format!("{architecture}.{key}"))?;
@@ -41,8 +41,8 @@ impl Facts {
             experts: number("expert_count").unwrap_or(0),
             is_falcon: architecture == "falcon",
             is_70b: architecture == "llama" && layers == 80 && heads != kv_heads,
-            tied_head: model.file.tensor("output.weight").is_none(),
-            values: model.file.tensors.iter().filter(|tensor| Kind::of(&tensor.name).is_values()).count(),
+            tied_head: model.source().tensor("output.weight").is_none(),
+            values: model.source().tensors.iter().filter(|tensor| Kind::of(&tensor.name).is_values()).count(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The GGUF models that other apps have put on this disk.
+//! The models that other apps have put on this disk: GGUF files, and Hugging Face folders.
 //!
 //! Read-only and in place: nothing is moved, linked or remembered. A file counts once however many names it has. What can't be
 //! opened on its own is left out: projectors, adapters' files of another ending, all shards but a set's first.
@@ -97,7 +97,11 @@ impl Scan<'_> {
     }
 
     fn walk(&mut self, folder: &Path, depth: u32, app: App) {
-        for entry in self.entries(folder) {
+        let entries = self.entries(folder);
+        if entries.iter().any(|entry| entry.file_name() == "config.json") {
+            self.consider_folder(folder, &entries, app);
+        }
+        for entry in entries {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
@@ -139,6 +143,24 @@ impl Scan<'_> {
         self.found.push(Found { path, name, bytes, app });
     }
 
+    /// Adds a Hugging Face folder if a language model is in it.
+    fn consider_folder(&mut self, folder: &Path, entries: &[DirEntry], app: App) {
+        let names: Vec<String> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let Some((weights, ending)) = WEIGHTS.iter().find(|(weights, _)| names.iter().any(|name| name == weights)) else { return };
+        let path = folder.join(weights);
+        let Ok(metadata) = path.metadata() else { return };
+        if !metadata.is_file() || !is_language_model(&folder.join("config.json")) {
+            return;
+        }
+        let is_part =
+            |name: &&String| name.ends_with(ending) && (*weights == name.as_str() || matches!(weights.rsplit_once('.'), Some((_, "json"))));
+        let bytes = names.iter().filter(is_part).filter_map(|name| Some(Bytes(folder.join(name).metadata().ok()?.len()))).sum();
+        if Identity::of(&path, &metadata).is_none_or(|identity| !self.files.insert(identity)) {
+            return;
+        }
+        self.found.push(Found { path, name: folder_name(folder), bytes, app });
+    }
+
     /// `manifests/host/namespace/model/tag` names the blob that holds the weights.
     fn ollama(&mut self, folder: &Path) {
         let mut level = vec![folder.join("manifests")];
@@ -160,6 +182,33 @@ impl Scan<'_> {
 
 fn has_ending(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+}
+
+/// What Hugging Face calls the weights of a folder, the better first, and how the files with tensors end.
+const WEIGHTS: [(&str, &str); 4] = [
+    ("model.safetensors.index.json", ".safetensors"),
+    ("model.safetensors", ".safetensors"),
+    ("pytorch_model.bin.index.json", ".bin"),
+    ("pytorch_model.bin", ".bin"),
+];
+
+/// Whether a configuration is that of a model that answers: by the class that it names.
+fn is_language_model(config: &Path) -> bool {
+    let mut text = String::new();
+    let read = File::open(config).and_then(|file| file.take(MAX_MANIFEST).read_to_string(&mut text));
+    let json: serde_json::Value = match read.map(|_| serde_json::from_str(&text)) {
+        Ok(Ok(json)) => json,
+        _ => return false,
+    };
+    let answers = |class: &str| class.ends_with("ForCausalLM") || class.ends_with("ForConditionalGeneration");
+    json["architectures"].as_array().is_some_and(|classes| classes.iter().filter_map(serde_json::Value::as_str).any(answers))
+}
+
+/// What to call a folder: `org/name` in the hub's cache, `models--org--name/snapshots/REVISION`, elsewhere its own name.
+fn folder_name(folder: &Path) -> String {
+    let own = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let cached = folder.ancestors().nth(2).and_then(Path::file_name).and_then(|name| name.to_str());
+    cached.and_then(|name| name.strip_prefix("models--")).map_or_else(own, |name| name.replacen("--", "/", 1))
 }
 
 fn has_magic(path: &Path) -> bool {

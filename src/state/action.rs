@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::browse::Wish;
 use super::{export, lab, make, side};
 use crate::engine::sampler::Sampling;
+use crate::kernels::level::Level;
 use crate::memory::plan::KvDtype;
 use crate::store::chat::{ChatId, Mode};
 use crate::store::settings::{Theme, Window};
@@ -74,6 +75,8 @@ pub enum Action {
     SetContext(usize),
     /// Change the cache's type that is planned.
     SetKv(KvDtype),
+    /// Change what the weights become while they are loaded; `None` for what they are.
+    SetRecode(Option<Level>),
     /// Load what is open as it is planned.
     Load {
         /// Although it exceeds what is available.

@@ -280,7 +280,7 @@ impl State {
     /// A model without a template completes texts: a chat in which nothing was said goes along with that, and back.
     fn follow_template(&mut self) {
         let Some(loaded) = &self.loaded else { return };
-        let has_none = loaded.receipt.template.is_err() && loaded.model.file.metadata.str("tokenizer.chat_template").is_none();
+        let has_none = loaded.receipt.template.is_err() && !loaded.model.has_template();
         let completes = has_none && !self.fallback_template;
         let chat = self.chats.current();
         let mode = match chat.mode {

@@ -36,6 +36,7 @@ impl State {
             Action::CancelFetch => return self.stop(self.starter.job()),
             Action::SetContext(context) => self.choose(|choice| choice.context = context),
             Action::SetKv(kv) => self.choose(|choice| choice.kv = kv),
+            Action::SetRecode(level) => self.choose(|choice| choice.recode = level),
             Action::Load { anyway } => return self.load(anyway),
             Action::CancelLoad => return self.stop(self.loading.job()),
             Action::Unload => return self.unload(),

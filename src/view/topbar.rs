@@ -83,7 +83,7 @@ pub fn subject(state: &State) -> Option<(String, String)> {
             return Some((name, String::new()));
         }
     };
-    let architecture = model.file.metadata.str("general.architecture").unwrap_or("unknown architecture").to_owned();
+    let architecture = model.architecture().unwrap_or("unknown architecture").to_owned();
     let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{} threads", grouped(threads as u64)) };
     Some((model.label(), format!("{architecture} · CPU {threads}")))
 }

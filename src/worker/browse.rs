@@ -187,7 +187,7 @@ fn compare(model: &Model, path: &Path, background: &Background<'_>, tell: &dyn F
 
 /// The rows most like one, with their tokens where the table has as many rows as the vocabulary has tokens.
 fn alike(subject: &Subject, of: &RowOf, background: &Background<'_>) -> Result<Found> {
-    let vocabulary = crate::engine::vocabulary::Vocabulary::read(&subject.model.file).and_then(crate::engine::tokenizer::Tokenizer::new);
+    let vocabulary = crate::engine::tokenizer::Tokenizer::of(&subject.model);
     let row = match of {
         RowOf::Row(row) => *row,
         RowOf::Text(text) => {

@@ -129,4 +129,3 @@ proptest! {
         opening_is_bounded("changed bytes", &bytes);
     }
 }
-

@@ -16,7 +16,6 @@ use ponder::engine::generate::Generation;
 use ponder::engine::runner::Runner;
 use ponder::engine::sampler::Sampling;
 use ponder::engine::session::{Input, Session};
-use ponder::engine::vocabulary::Vocabulary;
 use ponder::engine::weights::Weights;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
@@ -26,7 +25,6 @@ use ponder::memory::ledger::Ledger;
 use ponder::memory::plan::{self, Choice, KvDtype};
 use ponder::memory::probe::Probe;
 use ponder::units::Bytes;
-use proptest::prelude::*;
 
 mod browsing;
 mod headers;
@@ -35,9 +33,8 @@ mod headers;
 #[expect(dead_code, reason = "the suite uses all of it")]
 mod support;
 
-use support::gguf_writer::{GgufBuilder, Kv, ggml};
+use support::gguf_writer::ggml;
 use support::loaded::{EXACT, FAST, MACHINE, load, load_bytes, pool};
-use support::safetensors_writer::raw;
 use support::tiny_llama::TinyLlama;
 
 #[global_allocator]

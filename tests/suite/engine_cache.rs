@@ -7,12 +7,13 @@ use ponder::engine::prompt::Prompt;
 use ponder::engine::sampler::Sampling;
 use ponder::engine::session::{Input, Session};
 use ponder::engine::template::{Message, Role};
+use ponder::engine::tokenizer::Special;
 use ponder::memory::plan::{Choice, KvDtype};
 
 use crate::engine::tokens;
-use crate::support::gguf_writer::ggml;
-use crate::support::loaded::{EXACT, FAST, tiny};
-use crate::support::tiny_llama::TinyLlama;
+use crate::support::gguf_writer::{Kv, ggml};
+use crate::support::loaded::{EXACT, FAST, load_bytes, tiny};
+use crate::support::tiny_llama::{N_VOCAB, TinyLlama};
 
 fn llama(matrices: u32) -> TinyLlama {
     TinyLlama { matrices, gain: 3.0, ..TinyLlama::default() }
@@ -176,4 +177,39 @@ fn a_prompt_that_is_all_in_the_cache_reads_its_last_token_again() {
     answer(&mut loaded.session, &prompt, &settings, 0);
     let (_, _, metrics) = answer(&mut loaded.session, &prompt, &settings, 0);
     assert_eq!(metrics.reused_tokens, prompt.tokens.len() - 1);
+}
+
+#[test]
+fn an_answer_begins_without_the_space_that_the_tokenizer_writes() {
+    let name = |n: u64| if n < 3 { ["<unk>", "<s>", "</s>"][usize::try_from(n).unwrap()].to_owned() } else { format!("▁w{n}") };
+    let tokens: Vec<String> = (0..N_VOCAB).map(name).collect();
+    let types: Vec<i32> = (0..N_VOCAB)
+        .map(|n| {
+            if n == 0 {
+                2
+            } else if n < 3 {
+                3
+            } else {
+                1
+            }
+        })
+        .collect();
+    let model = TinyLlama::default()
+        .gguf()
+        .set("tokenizer.ggml.model", "llama")
+        .set("tokenizer.ggml.tokens", tokens)
+        .set("tokenizer.ggml.token_type", types)
+        .set("tokenizer.ggml.scores", Kv::Array(6, vec![Kv::F32(0.0); usize::try_from(N_VOCAB).unwrap()]))
+        .set("tokenizer.ggml.bos_token_id", 1_u32)
+        .set("tokenizer.ggml.eos_token_id", 2_u32);
+    let mut loaded = load_bytes(&model.bytes(), FAST);
+    let settings = Sampling { max_tokens: 3, ..Sampling::greedy() };
+    let asked = chat(&loaded.session, vec![user("w5")]);
+    let (text, tokens, _) = answer(&mut loaded.session, &asked, &settings, 0);
+    assert_eq!(text, loaded.session.tokenizer().decode(&tokens, Special::Plain));
+    assert!(text.starts_with('w') && text.contains(" w"), "{text:?}");
+    // What goes on with a text keeps the space between them.
+    let begun = loaded.session.prompt(&Input::Completion("w5".to_owned()), &|| true).unwrap();
+    let (text, ..) = answer(&mut loaded.session, &begun, &settings, 0);
+    assert!(text.starts_with(" w"), "{text:?}");
 }

@@ -60,7 +60,7 @@ fn columns_are_chosen_added_and_removed_and_have_settings_of_their_own() {
     window.choose(&["Q8_0"]);
     window.press("Show Side by side");
     window.press("Add a column");
-    let columns = |window: &LabWindow| window.state().side.columns.iter().map(|chosen| chosen.name()).collect::<Vec<_>>();
+    let columns = |window: &LabWindow| window.state().side.columns.iter().map(ponder::state::side::Chosen::name).collect::<Vec<_>>();
     assert_eq!(columns(&window).len(), 3);
     assert_eq!(window.state().side.columns[2].temperature, Some(0.7), "a third model is not there: the last again, warmer");
     window.press("Own temperature for column 3");

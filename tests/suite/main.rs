@@ -37,6 +37,8 @@ mod fetch_pip;
 mod fetch_waits;
 mod gguf;
 mod gguf_lies;
+mod hugging_face;
+mod hugging_face_lies;
 mod inspect;
 mod kernels;
 mod lab_make_page;

@@ -74,6 +74,29 @@ fn models_of_llama_cpp_jan_and_gpt4all_are_found() {
 }
 
 #[test]
+fn hugging_face_folders_are_found_once_by_what_people_call_them() {
+    let home = Home::new();
+    let config = r#"{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}"#;
+    home.write("models/mine/config.json", config);
+    home.write("models/mine/model.safetensors", "12345");
+    home.write("models/mine/consolidated.safetensors", "1");
+    let snapshot = ".cache/huggingface/hub/models--org--some-model/snapshots/0123abcd";
+    home.write(&format!("{snapshot}/config.json"), config);
+    home.write(&format!("{snapshot}/model.safetensors.index.json"), "{}");
+    home.write(&format!("{snapshot}/model-00001-of-00002.safetensors"), "123");
+    home.write(&format!("{snapshot}/model-00002-of-00002.safetensors"), "1234");
+    home.write("models/old/config.json", config);
+    home.write("models/old/pytorch_model.bin", "12");
+    home.write("models/encoder/config.json", r#"{"architectures": ["BertModel"]}"#);
+    home.write("models/encoder/model.safetensors", "1");
+    home.write("models/bare/config.json", config);
+    home.write("models/broken/config.json", "{");
+    home.write("models/broken/model.safetensors", "1");
+    home.assert_finds(&[(App::HuggingFace, "org/some-model", 7), (App::Folder, "mine", 5), (App::Folder, "old", 2)]);
+    assert!(home.find()[0].path.ends_with("0123abcd/model.safetensors.index.json"));
+}
+
+#[test]
 fn only_what_begins_as_gguf_is_a_model() {
     let home = Home::new();
     home.write("models/pointer.gguf", "version https://git-lfs.github.com/spec/v1\n");

@@ -10,6 +10,7 @@ use ponder::engine::session::ModelId;
 use ponder::error::Error;
 use ponder::file::ModelFile;
 use ponder::inspect::Model;
+use ponder::kernels::level::Level;
 use ponder::lab::label::Label;
 use ponder::memory::plan::KvDtype;
 use ponder::message::{Command, Event, JobId, Order, Outcome, Restored, Step};
@@ -97,6 +98,7 @@ impl Machine {
             5 => Action::CancelFetch,
             6 => Action::SetContext(usize::from(n) * 100),
             7 => Action::SetKv(KvDtype::ALL[usize::from(n) % 3]),
+            8 if n.is_multiple_of(3) => Action::SetRecode(Some(Level::Q8_0).filter(|_| n.is_multiple_of(2))),
             8..=10 => Action::Load { anyway: n.is_multiple_of(2) },
             11 => Action::CancelLoad,
             12 => Action::Unload,

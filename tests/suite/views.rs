@@ -98,6 +98,22 @@ fn model_page_plans_and_loads() {
 }
 
 #[test]
+fn weights_that_are_there_in_full_can_be_quantized_while_they_are_loaded() {
+    let (name, family) = crate::support::family::families().swap_remove(2);
+    let (_guard, folder) = crate::support::hf_folder::folder(name, &family.of(crate::support::gguf_writer::ggml::BF16));
+    let scene = Scene::new().open(&folder);
+    let stored = scene.state.opened.ready().unwrap().plan.as_ref().unwrap().parts.weights;
+    let mut stage = Stage::of(scene);
+    stage.harness.get_by_role_and_label(Role::RadioButton, "Weights Q8_0").click();
+    stage.harness.run();
+    let wish = Action::SetRecode(Some(ponder::kernels::level::Level::Q8_0));
+    assert!(stage.wishes.borrow().contains(&wish));
+    let mut scene = Scene::new().open(&folder);
+    scene.state.perform(wish);
+    assert!(scene.state.opened.ready().unwrap().plan.as_ref().unwrap().parts.weights < stored);
+}
+
+#[test]
 fn what_does_not_fit_says_who_is_to_blame_and_offers_what_would() {
     let mut stage = Stage::of(Scene::too_large());
     assert!(stage.sees("doesn't fit"));

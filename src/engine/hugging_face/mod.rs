@@ -1,7 +1,7 @@
 //! The tokenizer of a Hugging Face folder: `tokenizer.json` (or `tokenizer.model`) and what the files beside it say about special
 //! tokens, the end of an answer and the chat template. The result is the same as from a GGUF file, and is used the same way.
 //!
-//! Left out: weights and `config.json`'s architecture. Nothing in a folder is executed.
+//! Left out: weights and what `config.json` says of them, which `inspect` makes a decoder's spec of. Nothing in a folder is executed.
 
 mod config;
 mod sentence_piece_model;

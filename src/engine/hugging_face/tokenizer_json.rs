@@ -35,6 +35,9 @@ pub fn tokenizer(path: &Path, bytes: &[u8], config: &Config) -> Result<Tokenizer
         if token.lstrip {
             vocabulary.strips_left.insert(id);
         }
+        if token.single_word {
+            vocabulary.single_words.insert(id);
+        }
         if token.rstrip {
             vocabulary.strips_right.insert(id);
         }

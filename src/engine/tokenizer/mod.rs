@@ -25,8 +25,10 @@ use special::SpecialTokens;
 use unigram::Unigram;
 use word_piece::WordPiece;
 
+use super::hugging_face;
 use super::vocabulary::{TokenKind, Vocabulary};
 use crate::error::{Error, Result};
+use crate::inspect::Model;
 
 /// Whether control tokens written out in a text count as such. User-defined tokens always do, as in llama.cpp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,17 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizer of a model: in the metadata of a GGUF file, or beside the weights in a Hugging Face folder.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::read`], [`Self::new`] and [`hugging_face::tokenizer`].
+    pub fn of(model: &Model) -> Result<Self> {
+        match &model.file.folder {
+            Some(folder) => hugging_face::tokenizer(&folder.path),
+            None => Vocabulary::read(&model.file).and_then(Self::new),
+        }
+    }
+
     /// Builds the tokenizer; what is odd about its merges and its pre-tokenizer is added to the vocabulary's warnings.
     ///
     /// # Errors

@@ -80,11 +80,15 @@ impl SpecialTokens {
                 return Err(Error::Cancelled);
             }
             let Some((&from, &to)) = free.range(..=start).next_back().filter(|&(_, &to)| start < to) else { continue };
-            if end > to {
+            let alone = || {
+                let joins = |c: char| c.is_alphanumeric() || c == '_';
+                !text[..start].ends_with(joins) && !text[end..].starts_with(joins)
+            };
+            let id = self.ids[place as usize];
+            if end > to || (vocabulary.single_words.contains(&id) && !alone()) {
                 found.extend(longest(start, end - start));
                 continue;
             }
-            let id = self.ids[place as usize];
             let (mut left, mut right) = (start, end);
             if vocabulary.strips_left.contains(&id) {
                 left -= bytes[from..start].iter().rev().take_while(|byte| WHITE.contains(byte)).count();

@@ -150,6 +150,8 @@ pub struct Vocabulary {
     pub strip_accents: bool,
     /// Special tokens that swallow the white space before them.
     pub strips_left: BTreeSet<u32>,
+    /// Tokens that are found only where no letter or digit stands beside them.
+    pub single_words: BTreeSet<u32>,
     /// Special tokens that swallow the white space behind them.
     pub strips_right: BTreeSet<u32>,
     /// The model's Jinja chat template.
@@ -224,6 +226,7 @@ impl Vocabulary {
             lowercase,
             strip_accents: parts.strip_accents.unwrap_or(lowercase),
             strips_left: BTreeSet::new(),
+            single_words: BTreeSet::new(),
             strips_right: BTreeSet::new(),
             pre,
             tokens,

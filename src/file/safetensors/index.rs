@@ -80,7 +80,7 @@ fn weight_map(path: &Path, json: &mut Json<'_>) -> Result<(Vec<String>, Vec<Plac
         let place = match places.get(&*file) {
             Some(&place) => place,
             None if !is_plain(&file) => {
-                return fault("the name of a safetensors file beside the index".to_owned(), format!("`{}`", text::shown(&file, 80)));
+                return fault("the name of a file with tensors beside the index".to_owned(), format!("`{}`", text::shown(&file, 80)));
             }
             None if n == limits::SHARDS => {
                 return fault(format!("at most {} files (Ponder's limit)", grouped(limits::SHARDS as u64)), "more".to_owned());
@@ -111,7 +111,8 @@ fn weight_map(path: &Path, json: &mut Json<'_>) -> Result<(Vec<String>, Vec<Plac
 
 /// Whether a name leads to a file beside the index and nowhere else, on any system.
 fn is_plain(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with(".safetensors")
+    let lower = name.to_ascii_lowercase();
+    matches!(lower.rsplit_once('.'), Some((_, "safetensors" | "bin")))
         && name.len() <= 255
         && !name.starts_with('.')
         && !name.contains(['/', '\\', ':', '\0'])

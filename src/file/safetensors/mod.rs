@@ -1,4 +1,5 @@
 //! Safetensors files, alone and in sets: `model.safetensors`, or `model-00001-of-00004.safetensors` and its siblings with their index.
+//! Sets of `PyTorch` checkpoints, `pytorch_model-00001-of-00002.bin`, are made the same way.
 //!
 //! A set is opened from its index, from any of its files, or from the folder. Only files whose plain names stand beside the opened one are
 //! read. A file that is missing leaves its tensors as rows that say so.
@@ -12,7 +13,7 @@ use crate::file::metadata::Entry;
 use crate::file::notices::Notices;
 use crate::file::shards::PartName;
 use crate::file::source::Source;
-use crate::file::{DType, TensorInfo, identify, text};
+use crate::file::{DType, TensorInfo, identify, text, torch};
 use crate::units::{Bytes, grouped};
 
 mod header;
@@ -28,7 +29,9 @@ const ROWS: usize = 2_048;
 /// One more is listed for so many bytes of the index; usual entries are longer.
 const ENTRY: u64 = 64;
 /// How an index's name ends.
-pub(crate) const INDEX_ENDING: &str = ".safetensors.index.json";
+const INDEX_ENDING: &str = ".safetensors.index.json";
+/// How the names of the parts of sets end, and those of their indices.
+const SETS: [(&str, &str); 2] = [("safetensors", INDEX_ENDING), ("bin", torch::INDEX_ENDING)];
 
 /// All files of a model, read.
 pub(crate) struct Opened {
@@ -40,6 +43,12 @@ pub(crate) struct Opened {
 
 /// Whether a path is named as an index is.
 pub(crate) fn is_index(path: &Path) -> bool {
+    let name = name_of(path).to_ascii_lowercase();
+    SETS.iter().any(|(_, ending)| name.ends_with(ending))
+}
+
+/// Whether an index is one of safetensors files.
+pub(crate) fn lists_safetensors(path: &Path) -> bool {
     name_of(path).to_ascii_lowercase().ends_with(INDEX_ENDING)
 }
 
@@ -57,8 +66,9 @@ pub(crate) fn open(path: &Path, notices: &mut Notices) -> Result<Opened> {
         return set(path, &Index::read(path)?, notices);
     }
     let name = name_of(path);
-    let Some(part) = PartName::parse(&name, "safetensors") else { return single(path, notices) };
-    let index = path.with_file_name(format!("{}{INDEX_ENDING}", part.stem));
+    let parsed = SETS.iter().find_map(|&(ending, index)| Some((PartName::parse(&name, ending)?, index)));
+    let Some((part, ending)) = parsed else { return single(path, notices) };
+    let index = path.with_file_name(format!("{}{ending}", part.stem));
     if index.is_file() {
         let listed = Index::read(&index)?;
         if listed.files.contains(&name) {
@@ -85,6 +95,12 @@ impl Opened {
     fn add(&mut self, path: &Path, notices: &mut Notices) -> Result<()> {
         let source = Source::open(path)?;
         let head = source.head(identify::HEAD)?;
+        if torch::looks_like(path, &head) {
+            let mut tensors = torch::read(&source, self.sources.len(), notices)?;
+            self.tensors.append(&mut tensors);
+            self.sources.push(source);
+            return Ok(());
+        }
         if !looks_like(&head, source.len)
             && let Some(other) = identify::something_else(&source, &head)
         {
@@ -197,19 +213,19 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The one set, or file, of a folder's safetensors files: an index before the files that it names, a set's first part for all of them.
+/// The one set, or file, of a folder's files: an index before the files that it names, a set's first part for all of them.
 pub(crate) fn candidates(paths: &[PathBuf]) -> Vec<PathBuf> {
     let stems: Vec<String> = paths
         .iter()
-        .filter(|path| is_index(path))
-        .map(|path| {
+        .filter_map(|path| {
             let name = name_of(path);
-            name[..name.len() - INDEX_ENDING.len()].to_owned()
+            let (_, ending) = SETS.iter().find(|(_, ending)| name.to_ascii_lowercase().ends_with(ending))?;
+            Some(name[..name.len() - ending.len()].to_owned())
         })
         .collect();
     let kept = |path: &&PathBuf| {
         let name = name_of(path);
-        match PartName::parse(&name, "safetensors") {
+        match SETS.iter().find_map(|(ending, _)| PartName::parse(&name, ending)) {
             Some(part) => part.number == 1 && !stems.iter().any(|stem| stem == part.stem),
             None => true,
         }

@@ -117,8 +117,12 @@ impl<'a> Difference<'a> {
         let [values_a, values_b] = [TensorValues::new(&a.file, one)?, TensorValues::new(&b.file, other)?];
         let as_stored = |values| Aligned { values, change: Change::default() };
         Ok(match (a.file.format, b.file.format) {
-            (Format::Gguf { .. }, Format::Safetensors) => Self { a: as_stored(values_a), b: align(a, one, &values_a, other, values_b)? },
-            (Format::Safetensors, Format::Gguf { .. }) => Self { a: align(b, other, &values_b, one, values_a)?, b: as_stored(values_b) },
+            (Format::Gguf { .. }, Format::Safetensors | Format::Torch) => {
+                Self { a: as_stored(values_a), b: align(a, one, &values_a, other, values_b)? }
+            }
+            (Format::Safetensors | Format::Torch, Format::Gguf { .. }) => {
+                Self { a: align(b, other, &values_b, one, values_a)?, b: as_stored(values_b) }
+            }
             _ => Self { a: as_stored(values_a), b: as_stored(values_b) },
         })
     }

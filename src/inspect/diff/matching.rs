@@ -93,12 +93,6 @@ fn canonical(model: &Model) -> Vec<String> {
         return tensors.iter().map(|tensor| tensor.name.clone()).collect();
     }
     let both_sides = names::has_norms_on_both_sides(tensors.iter().map(|tensor| tensor.name.as_str()));
-    let name = |tensor: &TensorInfo| match names::map(&tensor.name) {
-        Some(mapped) if both_sides && tensor.name.contains(".post_attention_layernorm") => {
-            names::Mapped { stem: "post_attention_norm", ..mapped }.to_string()
-        }
-        Some(mapped) => mapped.to_string(),
-        None => tensor.name.clone(),
-    };
+    let name = |tensor: &TensorInfo| names::in_gguf(&tensor.name, both_sides).unwrap_or_else(|| tensor.name.clone());
     tensors.iter().map(name).collect()
 }

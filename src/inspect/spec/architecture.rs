@@ -11,7 +11,7 @@ use crate::kernels::elementwise::Activation;
 pub(crate) struct Architecture {
     /// The name in `general.architecture`.
     pub name: &'static str,
-    /// Which dimensions of a head are rotated together.
+    /// Which dimensions of a head are rotated together in GGUF files; in Hugging Face's it is always the halves.
     pub rope_style: RopeStyle,
     /// Fewer dimensions than a head has may be rotated.
     pub partial_rotary: bool,
@@ -31,6 +31,8 @@ pub(crate) struct Architecture {
     pub biases: bool,
     /// The head may have a bias.
     pub head_bias: bool,
+    /// Hugging Face's files keep norms less one.
+    pub norms_less_one: bool,
     /// What embeddings are multiplied by is the root of their width.
     pub embedding_by_root: bool,
     /// The file may state what embeddings, scores, residuals and logits are multiplied by, and whether there is a rotation at all.
@@ -115,6 +117,7 @@ const LLAMA: Architecture = Architecture {
     qk_norm: QkNorm::None,
     biases: true,
     head_bias: false,
+    norms_less_one: false,
     embedding_by_root: false,
     scales: false,
     root_of_share_at: None,
@@ -127,8 +130,14 @@ const LLAMA: Architecture = Architecture {
 /// The same without what only Llama's files have.
 const PLAIN: Architecture = Architecture { rope_style: RopeStyle::Halves, rope_factors: false, biases: false, ..LLAMA };
 
-const GEMMA: Architecture =
-    Architecture { partial_rotary: true, activation: Activation::GeluTanh, norms: Norms::Around, embedding_by_root: true, ..PLAIN };
+const GEMMA: Architecture = Architecture {
+    partial_rotary: true,
+    activation: Activation::GeluTanh,
+    norms: Norms::Around,
+    norms_less_one: true,
+    embedding_by_root: true,
+    ..PLAIN
+};
 
 /// The families that Ponder runs.
 pub(crate) const ARCHITECTURES: [Architecture; 9] = [

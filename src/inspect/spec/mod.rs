@@ -18,8 +18,8 @@ mod rope;
 pub use layers::LayerSpec;
 pub use rope::{RopeFactors, RopeScaling, RopeSpec, RopeStyle};
 
-use architecture::{ARCHITECTURES, Architecture, Cap};
-pub(crate) use architecture::{Norms, QkNorm, lacking};
+use architecture::{ARCHITECTURES, Cap};
+pub(crate) use architecture::{Architecture, LocalRope, Norms, QkNorm, find as architecture, lacking};
 
 /// A decoder's dimensions and constants.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct ModelSpec {
     pub local_rope: RopeSpec,
     /// What distinguishes the layers, the first one first.
     pub layers: Vec<LayerSpec>,
+    /// What is added to the weights of norms as they are read.
+    pub norm_offset: f32,
     /// The epsilon of the RMS norms.
     pub rms_eps: f32,
     /// The activation of the gate.
@@ -199,10 +201,12 @@ fn dimensions(keys: Keys<'_>, architecture: &'static Architecture, notices: &mut
         n_kv_heads,
         head_dim,
         rope_dim,
-        rope_style: architecture.rope_style,
+        // Converters to GGUF order the rows of queries and keys for the rotation that llama.cpp has for the architecture.
+        rope_style: if keys.is_gguf() { architecture.rope_style } else { RopeStyle::Halves },
         rope,
         local_rope,
         layers: layers::read(keys, architecture, n_layers, notices)?,
+        norm_offset: if architecture.norms_less_one && !keys.is_gguf() { 1.0 } else { 0.0 },
         rms_eps,
         activation: architecture.activation,
         embedding_scale: scales.embedding,
@@ -251,11 +255,13 @@ impl Scales {
             residual: 1.0,
             logits: 1.0,
         };
-        if architecture.scales {
-            // Zero means that none is set.
-            let stated = |key: &str| keys.real_or_zero(key);
-            scales.embedding = stated("embedding_scale")?.map_or(scales.embedding, |scale| scale as f32);
+        // Zero means that none is set.
+        let stated = |key: &str| keys.real_or_zero(key);
+        if architecture.scales || !keys.is_gguf() {
             scales.attention = stated("attention.scale")?.map_or(scales.attention, |scale| scale as f32);
+        }
+        if architecture.scales {
+            scales.embedding = stated("embedding_scale")?.map_or(scales.embedding, |scale| scale as f32);
             scales.residual = stated("residual_scale")?.map_or(scales.residual, |scale| scale as f32);
             let divisor = keys.real("logit_scale")?.ok_or_else(|| keys.fault("logit_scale", "a finite number above 0"))?;
             scales.logits = (1.0 / divisor) as f32;

@@ -39,13 +39,14 @@ pub fn list(model: &Model) -> Vec<Fact> {
     } else {
         let architecture = model.architecture().unwrap_or_default();
         for (word, key) in [("Layers", "block_count"), ("Width", "embedding_length"), ("Context", "context_length")] {
-            if let Some(n) = model.file.metadata.u64(&format!("{architecture}.{key}")) {
+            if let Some(n) = model.source().metadata.u64(&format!("{architecture}.{key}")) {
                 facts.push((word, grouped(n), String::new()));
             }
         }
     }
     facts.push(("Tensors", grouped(model.file.tensors.len() as u64), String::new()));
-    let template = if model.file.metadata.get("tokenizer.chat_template").is_some() { "in the file" } else { "none" };
+    let place = if model.file.folder.is_some() { "in the folder" } else { "in the file" };
+    let template = if model.has_template() { place } else { "none" };
     facts.push(("Chat template", template.to_owned(), String::new()));
     facts.push(("Size on disk", model.file.bytes.on_disk(), model.file.bytes.exact()));
     if let Some(bits) = model.bits_per_weight() {

@@ -4,7 +4,9 @@ use egui::{RichText, Ui};
 
 use super::curve::Curve;
 use crate::error::Error;
+use crate::file::DType;
 use crate::inspect::passport::RunsHere;
+use crate::kernels::level::Level;
 use crate::memory::Part;
 use crate::memory::plan::{Fit, KV_BLOCK_TOKENS, KvDtype, Plan};
 use crate::state::{Action, Opened, Slot, State};
@@ -31,6 +33,7 @@ impl PlanPanel {
         let longest = opened.model.spec.as_ref().map_or(KV_BLOCK_TOKENS, |spec| spec.n_ctx_train);
         self.curve.ui(ui, &opened.model, plan, longest);
         choices(ui, plan, longest, actions);
+        weights(ui, opened, plan, actions);
         speed::prediction(ui, state, &opened.model, plan);
         ui.add_space(theme::GRID);
         if state.opened_is_loaded() {
@@ -111,6 +114,26 @@ fn choices(ui: &mut Ui, plan: &Plan, longest: usize, actions: &mut Actions) {
             }
         });
     });
+}
+
+/// What the weights become while they are loaded, of files that have them in full: what is quantized already is only made worse.
+fn weights(ui: &mut Ui, opened: &Opened, plan: &Plan, actions: &mut Actions) {
+    const LEVELS: [Level; 4] = [Level::Q8_0, Level::Q6K, Level::Q5K, Level::Q4K];
+    let Some(stored) = opened.model.mix.first().filter(|share| matches!(share.dtype, DType::F32 | DType::F16 | DType::BF16)) else {
+        return;
+    };
+    let (stored, names) = (stored.dtype.name(), LEVELS.map(|level| (level, level.dtype().name())));
+    widgets::term(ui, "Weights");
+    ui.horizontal_wrapped(|ui| {
+        let mut options: Vec<(Option<Level>, &str)> = vec![(None, &stored)];
+        options.extend(names.iter().map(|(level, name)| (Some(*level), &**name)));
+        if let Some(level) = widgets::segmented(ui, "Weights", plan.choice.recode, &options) {
+            actions.push(Action::SetRecode(level));
+        }
+    });
+    if plan.choice.recode.is_some() {
+        widgets::small(ui, "Quantized while they are loaded; the file stays as it is.");
+    }
 }
 
 fn load(ui: &mut Ui, state: &State, plan: &Plan, actions: &mut Actions) {

@@ -10,6 +10,7 @@ pub mod family;
 pub mod fetching;
 pub mod fold;
 pub mod gguf_writer;
+pub mod hf_folder;
 pub mod lab_window;
 pub mod loaded;
 pub mod oracle;
@@ -20,6 +21,7 @@ pub mod server;
 pub mod stage;
 pub mod starter;
 pub mod tiny_llama;
+pub mod torch_writer;
 
 pub use starter::starter;
 

@@ -83,7 +83,8 @@ pub const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 /// The size of the vocabulary.
 pub const N_VOCAB: u64 = 256 + SPECIAL.len() as u64;
 
-const TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}\
+/// Their chat template.
+pub const TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}\
     {% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 impl TinyLlama {
@@ -208,12 +209,16 @@ pub fn stored(name: &str, shape: &[u64], id: u32, values: Vec<f32>) -> Stored {
     Stored { name: name.to_owned(), shape: shape.to_vec(), id, values, bytes: rounded.data().unwrap().into_owned() }
 }
 
-/// GPT-2's byte tokens in the order of the bytes, then the control tokens; a few merges.
-pub fn tokenizer(builder: GgufBuilder) -> GgufBuilder {
+/// GPT-2's byte tokens in the order of the bytes.
+pub fn byte_tokens() -> Vec<String> {
     let mut stand_ins = (256_u32..).map(|code| char::from_u32(code).unwrap());
     let visible = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    let bytes = (0..=255_u8).map(|b| if visible(b) { char::from(b) } else { stand_ins.next().unwrap() }.to_string());
-    let tokens: Vec<String> = bytes.chain(SPECIAL.map(str::to_owned)).collect();
+    (0..=255_u8).map(|b| if visible(b) { char::from(b) } else { stand_ins.next().unwrap() }.to_string()).collect()
+}
+
+/// The byte tokens, then the control tokens.
+pub fn tokenizer(builder: GgufBuilder) -> GgufBuilder {
+    let tokens: Vec<String> = byte_tokens().into_iter().chain(SPECIAL.map(str::to_owned)).collect();
     let types: Vec<i32> = (0..tokens.len()).map(|n| if n < 256 { 1 } else { 3 }).collect();
     builder
         .kv("tokenizer.ggml.model", "gpt2")
