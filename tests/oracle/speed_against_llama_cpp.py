@@ -63,6 +63,12 @@ class Peer:
         lc.llama_model_free(self.model)
 
 
+def load_in_a_process_of_its_own(path):
+    """Seconds; as Ponder's are, with memory that the system has to hand out."""
+    done = subprocess.run([sys.executable, __file__, "--only-load", str(path)], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
 def ponder(binary, command, path, *arguments):
     done = subprocess.run([binary, command, str(path), *map(str, arguments), "--json"], capture_output=True, text=True)
     if done.returncode:
@@ -76,8 +82,9 @@ def compare(args, path):
     for _ in range(args.pairs):
         peer = Peer(path, args.depth + args.prompt + args.generate + 8, args.threads)
         peer.speeds(64, 8, 0)
-        theirs = (*peer.speeds(args.prompt, args.generate, args.depth), 1 / peer.load_seconds)
+        speeds = peer.speeds(args.prompt, args.generate, args.depth)
         peer.close()
+        theirs = (*speeds, 1 / load_in_a_process_of_its_own(path))
         ran = ponder(args.ponder, "run", path, "--raw", "--prompt", "a", "--max-tokens", 1, "--context", 64, "--threads", args.threads)
         mine = ponder(args.ponder, "bench", path, *bench)
         ours = (mine["prefill_tps"][0], mine["decode_tps"][0], 1 / ran["load_seconds"])
@@ -97,10 +104,14 @@ def main():
     parser.add_argument("--depth", type=int, default=0)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only-load", action="store_true", help="print the seconds that llama.cpp takes to load the file")
     args = parser.parse_args()
     quiet = lc.llama_log_callback(lambda *_: None)
     lc.llama_log_set(quiet, ctypes.c_void_p(0))
     lc.llama_backend_init()
+    if args.only_load:
+        print(Peer(args.models[0], 64, args.threads).load_seconds)
+        return
     print("| file | prompt | generating | loading | tok/s prompt | tok/s generating | of the read bandwidth |")
     print("|---|--:|--:|--:|--:|--:|--:|", flush=True)
     for path in args.models:

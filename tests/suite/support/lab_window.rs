@@ -74,6 +74,18 @@ impl LabWindow {
         self.harness.run_steps(3);
     }
 
+    /// Draws frames until none is asked for: what was under way has come, and nothing moves by itself.
+    #[track_caller]
+    pub fn falls_idle(&mut self) {
+        let start = Instant::now();
+        self.harness.run_steps(3);
+        while self.harness.ctx.has_requested_repaint() {
+            assert!(start.elapsed() < GUARD, "an idle page draws frames");
+            std::thread::sleep(Duration::from_millis(20));
+            self.harness.step();
+        }
+    }
+
     fn planned(&mut self) {
         self.until("it is planned", |state| state.lab.planning.ready().is_some() && state.lab.plan.is_some());
     }
