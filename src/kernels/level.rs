@@ -90,9 +90,8 @@ impl Level {
     }
 
     /// What this tensor becomes. Vectors (norms, biases) stay. A matrix whose rows are no whole number of the type's blocks takes the
-    /// type that llama.cpp's quantizer falls back to: `Q4_K` to `Q5_0`, `Q5_K` to `Q5_1`, `Q6_K` to `Q8_0`, and where the rows are no
-    /// multiple of 32 either, F16. For `Q2_K` and `Q3_K` llama.cpp takes `IQ4_NL`; here it is `Q4_0`, of the same size, until there is
-    /// an `IQ4_NL` kernel.
+    /// type that llama.cpp's quantizer falls back to: `Q2_K` and `Q3_K` to `Q4_0`, `Q4_K` to `Q5_0`, `Q5_K` to `Q5_1`, `Q6_K` to `Q8_0`,
+    /// and where the rows are no multiple of 32 either, F16.
     #[must_use]
     pub fn of(self, tensor: &TensorInfo) -> DType {
         if precision::is_vector(tensor) {
