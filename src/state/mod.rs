@@ -242,6 +242,19 @@ impl State {
         self.settings.threads.unwrap_or(self.machine.processors).clamp(1, 256)
     }
 
+    /// What was planned beside the loaded model and is in use: what the lab measures or keeps, and who answers side by side.
+    #[must_use]
+    pub fn planned_beside(&self) -> Bytes {
+        let measured = match &self.lab.results {
+            Some(results) if self.lab.measuring.job().is_some() => results.budget.peak,
+            Some(results) if self.lab.kept => results.budget.cache,
+            _ => Bytes(0),
+        };
+        let asked =
+            self.side.plan.as_ref().filter(|_| self.side.asking.job().is_some()).map(crate::lab::side::Plan::peak).unwrap_or_default();
+        measured + asked
+    }
+
     /// Whether a message could be sent now: a model is there to stay and no answer is under way.
     #[must_use]
     pub fn can_answer(&self) -> bool {

@@ -17,16 +17,20 @@ pub struct Figures {
     pub parts: Parts,
     /// Whose they are: "booked" when a model is loaded, "planned" when one is only open.
     pub truth: &'static str,
-    /// Where the plan ends.
+    /// Where the plan ends, with what the lab has planned.
     pub planned: Bytes,
 }
 
 /// What is to be shown, if a model is loaded or open.
 #[must_use]
 pub fn figures(state: &State) -> Option<Figures> {
+    let beside = state.planned_beside();
     if let Some(loaded) = &state.loaded {
         let parts = state.memory.latest().map_or(loaded.receipt.charged, |sample| sample.charged);
-        return Some(Figures { parts, truth: "booked", planned: loaded.plan.total });
+        return Some(Figures { parts, truth: "booked", planned: loaded.plan.total + beside });
+    }
+    if let Some(sample) = state.memory.latest().filter(|_| beside > Bytes(0)) {
+        return Some(Figures { parts: sample.charged, truth: "booked", planned: beside });
     }
     let plan = state.opened.ready()?.plan.as_ref().ok()?;
     let mut parts = plan.parts;

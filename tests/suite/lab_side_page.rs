@@ -20,6 +20,7 @@ use ponder::units::Bytes;
 use crate::support::bench::{Bench, generate};
 use crate::support::lab_window::{LabWindow, llama};
 use crate::support::loaded::open;
+use crate::support::tiny_llama::TinyLlama;
 
 fn asked(window: &mut LabWindow, max_tokens: usize) {
     window.perform(Action::Side(Wish::Mode(Mode::Completion)));
@@ -78,7 +79,8 @@ fn columns_are_chosen_added_and_removed_and_have_settings_of_their_own() {
 
 #[test]
 fn answers_are_stopped_and_kept_and_an_idle_page_draws_nothing() {
-    let mut window = LabWindow::open(&llama());
+    // So many layers that the answers are long under way when they are stopped.
+    let mut window = LabWindow::open(&TinyLlama { n_layers: 40, ..llama() });
     window.choose(&["Q8_0"]);
     window.press("Show Side by side");
     asked(&mut window, 900);

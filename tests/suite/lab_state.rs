@@ -221,6 +221,8 @@ fn pausing_keeps_figures_and_going_on_measures_the_rest() {
 fn stopping_lets_go_and_keeps_the_figures() {
     let (mut fold, compare) = measuring(&[Label::Q4_0]);
     tell(&mut fold, compare.job, Told::Point(Box::new(point(0, Some(0), 0.1))));
+    let budget = fold.state.lab.results.as_ref().unwrap().budget;
+    assert_eq!(fold.state.planned_beside(), budget.peak);
     order(&mut fold, Wish::Stop);
     assert!(fold.state.lab.is_stopping());
     let follows = fold.done(compare.job, Err(Error::Cancelled)).unwrap();
@@ -228,6 +230,7 @@ fn stopping_lets_go_and_keeps_the_figures() {
     assert!(matches!(lab(&forget), Lab::Forget));
     assert_eq!(fold.done(forget.job, Ok(Outcome::Lab(Found::All))), None);
     assert!(!fold.state.lab.is_paused() && !fold.state.lab.kept);
+    assert_eq!(fold.state.planned_beside(), Bytes(0));
     assert!(fold.state.lab.results.as_ref().unwrap().runs[0].summary.is_some());
     assert!(wish(&mut fold, Wish::GoOn).is_none());
     let keep = vec![Keep::parse("attn_v=q8_0").unwrap()];
